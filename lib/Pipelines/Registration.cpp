@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// The one list of what this project registers: tools, the plugin and the C API all start here.
+// All of upstream costs attn-opt about 20 ms at start, so nothing is left out of it.
+
+#include "attn/Pipelines/Registration.h"
+
+#include "attn/Dialect/Attention/IR/Attention.h"
+#include "mlir/IR/DialectRegistry.h"
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "mlir/InitAllPasses.h"
+
+void attn::registerAttnDialects(mlir::DialectRegistry &registry) { registry.insert<AttnDialect>(); }
+
+void attn::registerAttnPasses() {}
+
+void attn::registerAllDialects(mlir::DialectRegistry &registry) {
+  mlir::registerAllDialects(registry);
+  mlir::registerAllExtensions(registry);
+  registerAttnDialects(registry);
+}
+
+void attn::registerAllPasses() {
+  mlir::registerAllPasses();
+  registerAttnPasses();
+}
