@@ -32,6 +32,9 @@ list(APPEND CMAKE_MODULE_PATH "${MLIR_CMAKE_DIR}" "${LLVM_CMAKE_DIR}")
 include(TableGen)
 include(AddLLVM)
 include(AddMLIR)
+# Without this the sanitizer "Undefined" of HandleLLVMOptions adds no flag at all. vptr and function need type
+# information that libMLIR.so does not share with us.
+set(LLVM_UBSAN_FLAGS "-fsanitize=undefined -fno-sanitize=vptr,function -fno-sanitize-recover=all")
 # Sets warnings, -fPIC, the linker, the sanitizers and -z,defs. Assertions in our own code
 # follow the preset (the packaged LLVM has them off).
 include(HandleLLVMOptions)
