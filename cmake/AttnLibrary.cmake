@@ -78,6 +78,7 @@ endfunction()
 
 # Leaves out what is not there yet, and the room if it has no source at all.
 macro(attn_while_rooms_are_written)
+  set(written_SOURCES "${arg_SOURCES}")
   foreach(source IN LISTS arg_SOURCES)
     if(NOT EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/${source}")
       message(STATUS "${name}: ${source} is not written yet")
@@ -92,6 +93,9 @@ macro(attn_while_rooms_are_written)
   endforeach()
   if(NOT arg_SOURCES)
     return()
+  endif()
+  if(arg_SOURCES STREQUAL written_SOURCES)
+    set_property(GLOBAL APPEND PROPERTY ATTN_COMPLETE_ROOMS ${name})
   endif()
 endmacro()
 

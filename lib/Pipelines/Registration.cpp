@@ -5,6 +5,18 @@
 #include "attn/Pipelines/Registration.h"
 
 #include "attn/Dialect/Attention/IR/Attention.h"
+#ifdef WITH_AttnToLinalg
+#include "attn/Conversion/AttentionToLinalg/AttentionToLinalg.h"
+#endif
+#ifdef WITH_AttnPrepareAbi
+#include "attn/Conversion/PrepareAbi/PrepareAbi.h"
+#endif
+#ifdef WITH_AttnTransforms
+#include "attn/Dialect/Attention/Transforms/Passes.h"
+#endif
+#ifdef WITH_AttnTargetCPU
+#include "attn/Target/CPU/Passes.h"
+#endif
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -12,7 +24,20 @@
 
 void attn::registerAttnDialects(mlir::DialectRegistry &registry) { registry.insert<AttnDialect>(); }
 
-void attn::registerAttnPasses() {}
+void attn::registerAttnPasses() {
+#ifdef WITH_AttnTransforms
+  registerAttnTransformsPasses();
+#endif
+#ifdef WITH_AttnToLinalg
+  registerAttnToLinalgPasses();
+#endif
+#ifdef WITH_AttnPrepareAbi
+  registerAttnPrepareAbiPasses();
+#endif
+#ifdef WITH_AttnTargetCPU
+  registerAttnTargetCPUPasses();
+#endif
+}
 
 void attn::registerAllDialects(mlir::DialectRegistry &registry) {
   mlir::registerAllDialects(registry);
