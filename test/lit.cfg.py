@@ -20,6 +20,7 @@ config.substitutions += [
     ("%attn_obj", config.attn_obj),
     ("%attn_src", config.attn_src),
     ("%cmake", config.cmake),
+    ("%llvm_prefix", os.path.dirname(config.llvm_bin)),
     ("%python", sys.executable),
 ]
 
@@ -41,6 +42,9 @@ for flag, feature in {
 if config.sanitizer:
     config.available_features.add("asan")
     config.environment["ASAN_OPTIONS"] = "detect_leaks=0"
+
+if config.installable == "TRUE":
+    config.available_features.add("installable")
 
 try:
     import psutil  # noqa: F401  (lit needs it to stop a test and its children)
