@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Makes libAttnMLIR.so a plugin of any mlir-opt of the same MLIR version:
-//   mlir-opt --load-dialect-plugin=libAttnMLIR.so --load-pass-plugin=libAttnMLIR.so --pass-pipeline='builtin.module(...)'
+//   mlir-opt --load-dialect-plugin=libAttnMLIR.so --load-pass-plugin=libAttnMLIR.so --pass-pipeline=...
 
 #include "attn/Pipelines/Registration.h"
 #include "mlir/Config/mlir-config.h"
