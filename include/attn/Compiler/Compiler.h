@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// The compiler as a library: from a module of any stage to text, an object or a shared library. attn-compile writes
+// what these functions return; attn-run loads it. There is no second way to an object.
+#ifndef ATTN_COMPILER_COMPILER_H
+#define ATTN_COMPILER_COMPILER_H
+
+#include "attn/Compiler/TargetMachine.h"
+#include "attn/Target/CPU/KernelSignature.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Support/LLVM.h"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace attn {
+
+/// What is made of a module.
+enum class Emit { Mlir, Llvm, Asm, Object, Shared, Header };
+
+struct CompileOptions {
+  Target target;
+  /// LLVM's optimisation level, 0 to 3.
+  unsigned optLevel = 3;
+  /// Line tables that point into the MLIR source.
+  bool debugInfo = false;
+  /// Adds the MLIR timing and IR printing of the command line to pass managers.
+  bool applyCommandLine = false;
+};
+
+/// A compiled module: machine code in ELF, and the kernels in it.
+struct CompiledModule {
+  std::string object;
+  std::vector<KernelSignature> kernels;
+};
+
+/// Runs all stages up to `last` on `module`. A module that is already in the llvm dialect is left as it is.
+mlir::LogicalResult lowerToStage(mlir::ModuleOp module, Stage last, const CompileOptions &options);
+
+/// Lowers `module` from the stage it is in to an ELF object whose only global symbols are the entry points of its
+/// kernels. Fails with a diagnostic on `module`, also when it has no kernel or the object would need other symbols.
+mlir::FailureOr<CompiledModule> compileToObject(mlir::ModuleOp module, const CompileOptions &options);
+
+/// As compileToObject(), but returns the text of LLVM IR after optimisation (Emit::Llvm) or assembly (Emit::Asm).
+mlir::FailureOr<std::string> compileToText(mlir::ModuleOp module, Emit kind, const CompileOptions &options);
+
+/// The C header of the kernels: self-contained, documented, with an example call of each.
+std::string makeHeader(llvm::ArrayRef<KernelSignature> kernels, const Target &target);
+
+/// Links an object into a shared library at `path`, by ld.lld or else a C compiler found on PATH. Nothing is at `path`
+/// unless all went well.
+llvm::Error linkSharedLibrary(llvm::StringRef object, llvm::StringRef path);
+
+} // namespace attn
+
+#endif // ATTN_COMPILER_COMPILER_H

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// What the world outside knows of a compiled kernel: its name, arguments and need of scratch memory. It is written on
+// the IR as the attribute `attn.kernel`, from which entry points, headers and calls are made.
+#ifndef ATTN_TARGET_CPU_KERNELSIGNATURE_H
+#define ATTN_TARGET_CPU_KERNELSIGNATURE_H
+
+#include "attn/Support/ElementType.h"
+
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/Operation.h"
+#include "llvm/ADT/SmallVector.h"
+
+#include <string>
+#include <vector>
+
+namespace attn {
+
+/// The name of the attribute: on the task function before attn-emit-entry-points, on the entry function after it.
+constexpr llvm::StringLiteral kKernelAttrName = "attn.kernel";
+
+/// One argument of a kernel as a C caller sees it.
+struct KernelArgument {
+  enum class Kind { Input, Output, Scalar };
+  Kind kind;
+  /// A C identifier, different from the other arguments'.
+  std::string name;
+  ElementType type;
+  /// Static sizes, ShapedType::kDynamic where the caller chooses; empty for scalars and rank 0.
+  llvm::SmallVector<int64_t> sizes;
+
+  bool isScalar() const { return kind == Kind::Scalar; }
+  /// "input", "output" or "scalar".
+  llvm::StringRef getKindName() const;
+};
+
+/// A kernel as a C caller sees it.
+struct KernelSignature {
+  std::string name;
+  /// Scratch of one worker, in bytes; 0 when the kernel needs none.
+  int64_t workspaceBytes = 0;
+  /// Inputs and scalars in order, then outputs.
+  std::vector<KernelArgument> arguments;
+
+  /// The name of the entry point for the ABI question `suffix`: "workspace_size", "abi_version", "description".
+  std::string getSymbol(llvm::StringRef suffix) const { return name + "_" + suffix.str(); }
+
+  /// Reads `attn.kernel` of `op`. Emits an error on `op` and fails when it is missing or malformed, when an element
+  /// type cannot cross the C interface, a rank is above 6, or an output comes before an input.
+  static mlir::FailureOr<KernelSignature> get(mlir::Operation *op);
+};
+
+/// The JSON text that NAME_description() returns. `cpu` names the instruction set.
+std::string describeKernel(const KernelSignature &signature, llvm::StringRef cpu);
+
+/// Signatures of all entry functions of a module after attn-emit-entry-points, in order.
+mlir::FailureOr<std::vector<KernelSignature>> getKernelSignatures(mlir::Operation *module);
+
+} // namespace attn
+
+#endif // ATTN_TARGET_CPU_KERNELSIGNATURE_H

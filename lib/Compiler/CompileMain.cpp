@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// The program attn-compile: command line, files, and calls of the functions of Compiler.h.
+#include "attn/Compiler/CompileMain.h"
+
+#include "Tool.h"
+#include "attn/Compiler/Compiler.h"
+
+#include "mlir/IR/AsmState.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Support/Timing.h"
+#include "llvm/Support/InitLLVM.h"
+
+using namespace mlir;
+using namespace attn;
+
+namespace cl = llvm::cl;
+
+namespace {
+/// Options live while compileMain() runs, not as globals: a library must not add options to programs that link it.
+struct CommandLine {
+  cl::OptionCategory category{"attn-compile"};
+  cl::opt<std::string> input{cl::Positional, cl::desc("<input.mlir, - for standard input>"), cl::init("-"),
+                             cl::cat(category)};
+  cl::opt<std::string> output{"o", cl::desc("Where the result goes, - for standard output"), cl::value_desc("file"),
+                              cl::init("-"), cl::cat(category)};
+  cl::opt<Emit> emit{"emit", cl::desc("What to make (mlir with --stop-after, else obj)"),
+                     cl::values(clEnumValN(Emit::Mlir, "mlir", "MLIR after the stage --stop-after"),
+                                clEnumValN(Emit::Llvm, "llvm", "LLVM IR after optimisation"),
+                                clEnumValN(Emit::Asm, "asm", "assembly"),
+                                clEnumValN(Emit::Object, "obj", "an ELF object with all kernels of the input"),
+                                clEnumValN(Emit::Shared, "shared", "a shared library (needs a linker on PATH)"),
+                                clEnumValN(Emit::Header, "header", "the C header of the kernels")),
+                     cl::init(Emit::Object), cl::cat(category)};
+  cl::opt<std::string> header{"header", cl::desc("Write the C header as well"), cl::value_desc("file"),
+                              cl::cat(category)};
+  cl::opt<Stage> stopAfter{
+      "stop-after", cl::desc("Stop after a stage and print MLIR"),
+      cl::values(clEnumValN(Stage::Import, "import", "attention ops as they were written or raised"),
+                 clEnumValN(Stage::Normalize, "normalize", "named ops are attn.generic"),
+                 clEnumValN(Stage::Plan, "plan", "each op carries its plan"),
+                 clEnumValN(Stage::Tile, "tile", "loops over tiles"),
+                 clEnumValN(Stage::Linalg, "linalg", "no attention op is left"),
+                 clEnumValN(Stage::Target, "target", "the llvm dialect")),
+      cl::init(Stage::Target), cl::cat(category)};
+  cl::opt<std::string> cpu{"cpu", cl::desc("Processor or instruction set: native, x86-64-v3, x86-64-v4, znver4, ..."),
+                           cl::value_desc("name"), cl::init("native"), cl::cat(category)};
+  cl::opt<unsigned> optLevel{cl::Prefix, "O", cl::desc("Optimisation level of LLVM, 0 to 3 (default 3)"), cl::init(3),
+                             cl::cat(category)};
+  cl::opt<bool> debugInfo{"g", cl::desc("Line tables that point into the input"), cl::cat(category)};
+};
+} // namespace
+
+static constexpr llvm::StringLiteral kTool = "attn-compile";
+
+/// Makes what the command line asks for. Files are written last, when nothing can fail any more but writing.
+static LogicalResult run(ModuleOp module, const CommandLine &line, Emit emit, Stage stage,
+                         const CompileOptions &options) {
+  if (emit == Emit::Mlir) {
+    if (failed(lowerToStage(module, stage, options)))
+      return failure();
+    std::string text;
+    llvm::raw_string_ostream os(text);
+    OpPrintingFlags flags;
+    if (options.debugInfo)
+      flags.enableDebugInfo(/*enable=*/true, /*prettyForm=*/false);
+    module.print(os, flags);
+    os << '\n';
+    return writeFile(kTool, line.output, text);
+  }
+  if (emit == Emit::Llvm || emit == Emit::Asm) {
+    FailureOr<std::string> text = compileToText(module, emit, options);
+    return failed(text) ? failure() : writeFile(kTool, line.output, *text);
+  }
+  FailureOr<CompiledModule> compiled = compileToObject(module, options);
+  if (failed(compiled))
+    return failure();
+  std::string header = makeHeader(compiled->kernels, options.target);
+  if (emit == Emit::Header)
+    return writeFile(kTool, line.output, header);
+  if (emit == Emit::Shared) {
+    if (llvm::Error error = linkSharedLibrary(compiled->object, line.output)) {
+      reportError(kTool, llvm::toString(std::move(error)));
+      return failure();
+    }
+  } else if (failed(writeFile(kTool, line.output, compiled->object))) {
+    return failure();
+  }
+  return line.header.empty() ? success() : writeFile(kTool, line.header, header);
+}
+
+int attn::compileMain(int argc, char **argv, const DialectRegistry &registry) {
+  llvm::InitLLVM init(argc, argv);
+  releaseOptionNames({"o", "emit", "header", "stop-after", "cpu", "O", "g"});
+  CommandLine line;
+  registerAsmPrinterCLOptions();
+  registerMLIRContextCLOptions();
+  registerPassManagerCLOptions();
+  registerDefaultTimingManagerCLOptions();
+  parseCommandLine(argc, argv, kTool, line.category,
+                   "attention compiler: MLIR with attention ops to C-callable kernels\n\n"
+                   "  attn-compile kernel.mlir --emit=obj -o kernel.o --header=kernel.h\n"
+                   "  attn-compile kernel.mlir --stop-after=tile\n");
+
+  bool stops = line.stopAfter.getNumOccurrences() > 0;
+  Emit emit = line.emit.getNumOccurrences() == 0 && stops ? Emit::Mlir : line.emit;
+  if (stops && emit != Emit::Mlir)
+    return reportError(kTool, "--stop-after: only --emit=mlir shows a stage, the other kinds need all stages");
+  if (line.optLevel > 3)
+    return reportError(kTool, "-O: unknown level " + llvm::Twine(line.optLevel) + " (expected 0, 1, 2 or 3)");
+  if (!line.header.empty() && emit != Emit::Object && emit != Emit::Shared)
+    return reportError(kTool, "--header: goes with --emit=obj and --emit=shared");
+  if (emit == Emit::Shared && line.output == "-")
+    return reportError(kTool, "--emit=shared: expects a file name in -o");
+  if (emit == Emit::Object && line.output == "-" && llvm::outs().is_displayed())
+    return reportError(kTool, "--emit=obj: expects a file name in -o, standard output is a terminal");
+
+  CompileOptions options;
+  llvm::Expected<Target> target = describeTarget(line.cpu);
+  if (!target)
+    return reportError(kTool, llvm::toString(target.takeError()));
+  options.target = *target;
+  options.optLevel = line.optLevel;
+  options.debugInfo = line.debugInfo;
+  options.applyCommandLine = true;
+
+  Input input(registry);
+  if (failed(input.parse(kTool, line.input)))
+    return 1;
+  return failed(run(*input.module, line, emit, line.stopAfter, options));
+}

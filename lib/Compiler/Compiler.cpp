@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "attn/Compiler/Compiler.h"
+
+#include "attn/Target/CPU/Passes.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/Transforms/Passes.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/Analysis/TargetLibraryInfo.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Object/ObjectFile.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Target/TargetMachine.h"
+
+using namespace mlir;
+using namespace attn;
+
+/// True when nothing but the llvm dialect is left, as after the target stage.
+static bool isLlvmDialect(ModuleOp module) {
+  return llvm::all_of(*module.getBody(), [](Operation &op) { return isa<LLVM::LLVMDialect>(op.getDialect()); });
+}
+
+/// A module that has entry points already is not given them twice.
+static bool hasEntryPoints(ModuleOp module) {
+  return llvm::any_of(module.getOps<LLVM::LLVMFuncOp>(), [](LLVM::LLVMFuncOp function) {
+    return function->hasAttr(kKernelAttrName) && function.getLinkage() == LLVM::Linkage::External &&
+           !function.getName().ends_with("_task");
+  });
+}
+
+static LogicalResult runPasses(ModuleOp module, const CompileOptions &options,
+                               llvm::function_ref<LogicalResult(OpPassManager &)> build) {
+  PassManager pm(module.getContext(), ModuleOp::getOperationName());
+  if (options.applyCommandLine && failed(applyPassManagerCLOptions(pm)))
+    return failure();
+  if (options.applyCommandLine)
+    applyDefaultTimingPassManagerCLOptions(pm);
+  if (failed(build(pm)))
+    return failure();
+  return pm.run(module);
+}
+
+LogicalResult attn::lowerToStage(ModuleOp module, Stage last, const CompileOptions &options) {
+  if (isLlvmDialect(module))
+    return success();
+  return runPasses(module, options, [&](OpPassManager &pm) {
+    buildCPUPipeline(pm, Stage::Import, last, options.target.cpu);
+    return success();
+  });
+}
+
+/// Everything up to LLVM IR. The returned module has the layout of `machine`.
+static FailureOr<std::unique_ptr<llvm::Module>> translate(ModuleOp module, llvm::LLVMContext &context,
+                                                          llvm::TargetMachine &machine, const CompileOptions &options,
+                                                          std::vector<KernelSignature> &kernels) {
+  if (failed(lowerToStage(module, Stage::Target, options)))
+    return failure();
+  LogicalResult prepared = runPasses(module, options, [&](OpPassManager &pm) {
+    if (!hasEntryPoints(module))
+      pm.addPass(createAttnEmitEntryPointsPass({options.target.cpu.name}));
+    if (options.debugInfo)
+      pm.addPass(LLVM::createDIScopeForLLVMFuncOpPass());
+    return success();
+  });
+  if (failed(prepared))
+    return failure();
+  FailureOr<std::vector<KernelSignature>> signatures = getKernelSignatures(module);
+  if (failed(signatures))
+    return failure();
+  if (signatures->empty())
+    return module.emitError() << "holds no kernel: expects a public function with an attention op";
+  kernels = std::move(*signatures);
+
+  registerBuiltinDialectTranslation(*module.getContext());
+  registerLLVMDialectTranslation(*module.getContext());
+  std::unique_ptr<llvm::Module> llvmModule = translateModuleToLLVMIR(module, context, "attn");
+  if (!llvmModule)
+    return failure();
+  llvmModule->setTargetTriple(machine.getTargetTriple());
+  llvmModule->setDataLayout(machine.createDataLayout());
+  for (llvm::Function &function : *llvmModule) {
+    if (function.isDeclaration())
+      continue;
+    // Also on the functions, so that emitted LLVM IR compiles elsewhere to the same code.
+    function.addFnAttr("target-cpu", options.target.cpu.name);
+    if (!options.target.features.empty())
+      function.addFnAttr("target-features", options.target.features);
+  }
+  return llvmModule;
+}
+
+static void optimize(llvm::Module &module, llvm::TargetMachine &machine, unsigned optLevel) {
+  llvm::PipelineTuningOptions tuning;
+  tuning.LoopVectorization = tuning.SLPVectorization = tuning.LoopInterleaving = optLevel > 1;
+  llvm::PassBuilder builder(&machine, tuning);
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager components;
+  llvm::ModuleAnalysisManager modules;
+  // No library functions: without this loops that fill or copy would become calls of memset and memcpy.
+  llvm::TargetLibraryInfoImpl libraryInfo(module.getTargetTriple());
+  libraryInfo.disableAllFunctions();
+  functions.registerPass([&] { return llvm::TargetLibraryAnalysis(libraryInfo); });
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(components);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, components, modules);
+
+  constexpr const llvm::OptimizationLevel *levels[] = {&llvm::OptimizationLevel::O0, &llvm::OptimizationLevel::O1,
+                                                       &llvm::OptimizationLevel::O2, &llvm::OptimizationLevel::O3};
+  llvm::ModulePassManager passes = optLevel == 0 ? builder.buildO0DefaultPipeline(*levels[0])
+                                                 : builder.buildPerModuleDefaultPipeline(*levels[optLevel]);
+  passes.run(module, modules);
+}
+
+/// Objects must link without libraries: says which symbols this one would need.
+static LogicalResult checkUndefinedSymbols(ModuleOp module, llvm::StringRef object) {
+  auto file = llvm::object::ObjectFile::createObjectFile(llvm::MemoryBufferRef(object, "attn.o"));
+  if (!file)
+    return module.emitError() << "cannot read back the object: " << llvm::toString(file.takeError());
+  std::string names;
+  for (const llvm::object::SymbolRef &symbol : (*file)->symbols()) {
+    llvm::Expected<uint32_t> flags = symbol.getFlags();
+    llvm::Expected<llvm::StringRef> name = symbol.getName();
+    bool isUndefined = flags && name && (*flags & llvm::object::SymbolRef::SF_Undefined) && !name->empty() &&
+                       *name != "_GLOBAL_OFFSET_TABLE_"; // every linker defines it
+    if (isUndefined)
+      names += (names.empty() ? "" : ", ") + name->str();
+    llvm::consumeError(flags.takeError());
+    llvm::consumeError(name.takeError());
+  }
+  if (names.empty())
+    return success();
+  return module.emitError() << "the object would need symbols of libraries: " << names;
+}
+
+/// Compiles to an object (Emit::Object), assembly or LLVM IR.
+static FailureOr<std::string> generate(ModuleOp module, Emit kind, const CompileOptions &options,
+                                       std::vector<KernelSignature> &kernels) {
+  auto machine = createTargetMachine(options.target, options.optLevel);
+  if (!machine)
+    return module.emitError() << llvm::toString(machine.takeError());
+  llvm::LLVMContext context;
+  FailureOr<std::unique_ptr<llvm::Module>> llvmModule = translate(module, context, **machine, options, kernels);
+  if (failed(llvmModule))
+    return failure();
+  optimize(**llvmModule, **machine, options.optLevel);
+
+  llvm::SmallString<0> code;
+  llvm::raw_svector_ostream os(code);
+  if (kind == Emit::Llvm) {
+    (*llvmModule)->print(os, nullptr);
+    return code.str().str();
+  }
+  llvm::legacy::PassManager passes;
+  auto fileType = kind == Emit::Asm ? llvm::CodeGenFileType::AssemblyFile : llvm::CodeGenFileType::ObjectFile;
+  if ((*machine)->addPassesToEmitFile(passes, os, nullptr, fileType))
+    return module.emitError() << "LLVM cannot emit this kind of file for " << options.target.cpu.name;
+  passes.run(**llvmModule);
+  return code.str().str();
+}
+
+FailureOr<CompiledModule> attn::compileToObject(ModuleOp module, const CompileOptions &options) {
+  CompiledModule compiled;
+  FailureOr<std::string> object = generate(module, Emit::Object, options, compiled.kernels);
+  if (failed(object) || failed(checkUndefinedSymbols(module, *object)))
+    return failure();
+  compiled.object = std::move(*object);
+  return compiled;
+}
+
+FailureOr<std::string> attn::compileToText(ModuleOp module, Emit kind, const CompileOptions &options) {
+  std::vector<KernelSignature> kernels;
+  return generate(module, kind, options, kernels);
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "attn/Compiler/TargetMachine.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/MC/MCSubtargetInfo.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Support/CodeGen.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/Target/TargetOptions.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/Triple.h"
+#include "llvm/TargetParser/X86TargetParser.h"
+
+#include <mutex>
+
+using namespace attn;
+
+static llvm::Triple getTriple() { return llvm::Triple("x86_64-unknown-linux-gnu"); }
+
+static llvm::Expected<const llvm::Target *> findTarget() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    LLVMInitializeX86TargetInfo();
+    LLVMInitializeX86Target();
+    LLVMInitializeX86TargetMC();
+    LLVMInitializeX86AsmPrinter();
+  });
+  std::string error;
+  if (const llvm::Target *target = llvm::TargetRegistry::lookupTarget(getTriple(), error))
+    return target;
+  return llvm::createStringError("this LLVM has no x86-64 code generator: " + error);
+}
+
+/// "+avx2,-avx512f": every feature that the host's cpuid is asked for, so that a feature that a hypervisor hides is
+/// off.
+static std::string getHostFeatures() {
+  std::vector<std::string> features;
+  for (const auto &feature : llvm::sys::getHostCPUFeatures())
+    features.push_back((feature.second ? "+" : "-") + feature.first().str());
+  llvm::sort(features);
+  return llvm::join(features, ",");
+}
+
+static llvm::Error makeUnknownCpuError(llvm::StringRef cpu) {
+  llvm::SmallVector<llvm::StringRef> names;
+  llvm::X86::fillValidCPUArchList(names, /*Only64Bit=*/true);
+  llvm::sort(names);
+  return llvm::createStringError("--cpu: unknown '" + cpu + "' (expected native, " + llvm::join(names, ", ") + ")");
+}
+
+llvm::Expected<Target> attn::describeTarget(llvm::StringRef cpu) {
+  llvm::Expected<const llvm::Target *> llvmTarget = findTarget();
+  if (!llvmTarget)
+    return llvmTarget.takeError();
+  Target description;
+  if (cpu == "native") {
+    if (llvm::Triple(llvm::sys::getProcessTriple()).getArch() != llvm::Triple::x86_64)
+      return llvm::createStringError("--cpu=native: this machine is no x86-64, name a processor");
+    description.cpu.name = llvm::sys::getHostCPUName();
+    description.features = getHostFeatures();
+  } else {
+    if (llvm::X86::parseArchX86(cpu, /*Only64Bit=*/true) == llvm::X86::CK_None)
+      return makeUnknownCpuError(cpu);
+    description.cpu.name = cpu;
+  }
+  std::unique_ptr<llvm::MCSubtargetInfo> subtarget(
+      (*llvmTarget)->createMCSubtargetInfo(getTriple(), description.cpu.name, description.features));
+  auto has = [&](llvm::StringRef feature) { return subtarget->checkFeatures(("+" + feature).str()); };
+  if (has("avx512f")) {
+    description.cpu.vectorBits = 512;
+    description.cpu.vectorRegisters = 32;
+  } else {
+    description.cpu.vectorBits = has("avx") ? 256 : 128;
+    description.cpu.vectorRegisters = 16;
+  }
+  description.cpu.hasFma = has("fma");
+  return description;
+}
+
+llvm::Expected<std::unique_ptr<llvm::TargetMachine>> attn::createTargetMachine(const Target &target,
+                                                                               unsigned optLevel) {
+  llvm::Expected<const llvm::Target *> llvmTarget = findTarget();
+  if (!llvmTarget)
+    return llvmTarget.takeError();
+  llvm::TargetOptions options;
+  // One section a function: the linker can drop kernels that a program does not call.
+  options.FunctionSections = true;
+  options.DataSections = true;
+  auto level = static_cast<llvm::CodeGenOptLevel>(optLevel);
+  std::unique_ptr<llvm::TargetMachine> machine((*llvmTarget)
+                                                   ->createTargetMachine(getTriple(), target.cpu.name, target.features,
+                                                                         options, llvm::Reloc::PIC_,
+                                                                         llvm::CodeModel::Small, level));
+  if (!machine)
+    return llvm::createStringError("cannot create a code generator for " + target.cpu.name);
+  return machine;
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// The two functions of a kernel that hold its calling convention: the entry that C calls, and the body of one task.
+#include "EntryBuilder.h"
+
+using namespace mlir;
+using namespace attn;
+
+LLVM::LLVMFuncOp attn::createFunction(OpBuilder &b, Location loc, StringRef name, Type result, ArrayRef<Type> arguments,
+                                      LLVM::Linkage linkage) {
+  auto type = LLVM::LLVMFunctionType::get(result, arguments);
+  return LLVM::LLVMFuncOp::create(b, loc, name, type, linkage);
+}
+
+LLVM::LLVMFuncOp attn::buildTaskBody(OpBuilder &b, KernelFunctions &kernel) {
+  OpBuilder::InsertionGuard guard(b);
+  Location loc = kernel.task.getLoc();
+  EntryBuilder entry(b, loc);
+  LLVM::LLVMFuncOp body =
+      createFunction(b, loc, kernel.signature.getSymbol("body"), LLVM::LLVMVoidType::get(b.getContext()),
+                     {entry.getPointer(), b.getI64Type(), b.getI32Type()}, LLVM::Linkage::Internal);
+  b.setInsertionPointToStart(body.addEntryBlock(b));
+  Value context = body.getArgument(0), task = body.getArgument(1), worker = body.getArgument(2);
+  Type contextType = entry.getContextType(kernel.signature);
+  Block *exit = b.createBlock(&body.getBody(), body.getBody().end());
+  LLVM::ReturnOp::create(b, loc, ValueRange{});
+  b.setInsertionPointToEnd(&body.getBody().front());
+
+  // A pool that counts wrong must not write outside the workspace. Unsigned, so that negative numbers are out too.
+  Value tasks = entry.loadMember(context, contextType, {kContextTasks}, b.getI64Type());
+  Value workers = entry.loadMember(context, contextType, {kContextWorkers}, b.getI32Type());
+  Value bad = entry.either(entry.compare(LLVM::ICmpPredicate::uge, task, tasks),
+                           entry.compare(LLVM::ICmpPredicate::uge, worker, workers));
+  Block *run = new Block;
+  run->insertBefore(exit);
+  LLVM::CondBrOp::create(b, loc, bad, exit, run);
+  b.setInsertionPointToEnd(run);
+
+  SmallVector<ArgumentValues> values;
+  for (auto [index, argument] : llvm::enumerate(kernel.signature.arguments)) {
+    int32_t field = kContextArguments + index;
+    if (argument.isScalar())
+      values.push_back(
+          {entry.loadMember(context, contextType, {field}, entry.getKernelScalarType(argument.type)), {}, {}});
+    else
+      values.push_back(entry.loadView(entry.member(context, contextType, {field}), argument.sizes.size()));
+  }
+  SmallVector<Value> flat;
+  entry.flatten(kernel.signature, values, flat);
+  Value scratch = entry.loadMember(context, contextType, {kContextScratch}, entry.getPointer());
+  Value slot = LLVM::SExtOp::create(b, loc, b.getI64Type(), worker);
+  Value offset = LLVM::MulOp::create(b, loc, slot, entry.i64(getSlotBytes(kernel.signature)));
+  Value mine = LLVM::GEPOp::create(b, loc, entry.getPointer(), b.getI8Type(), scratch, LLVM::GEPArg(offset));
+  flat.append({task, mine, mine, entry.i64(0), entry.i64(kernel.signature.workspaceBytes), entry.i64(1)});
+  LLVM::CallOp::create(b, loc, kernel.task, flat);
+  LLVM::AtomicRMWOp::create(b, loc, LLVM::AtomicBinOp::add, entry.member(context, contextType, {kContextDone}),
+                            entry.i64(1), LLVM::AtomicOrdering::release);
+  LLVM::BrOp::create(b, loc, exit);
+  return body;
+}
+
+/// Runs all tasks of the filled context, serially or through call->parallel_for, and returns from the entry function.
+static void buildTaskLoop(EntryBuilder &entry, LLVM::LLVMFuncOp function, LLVM::LLVMFuncOp body, Value call,
+                          Value context, Type contextType, Value tasks, Block *exit) {
+  OpBuilder &b = entry.b;
+  Location loc = entry.loc;
+  auto addBlock = [&](TypeRange arguments = {}) {
+    Block *block = new Block;
+    block->insertBefore(exit);
+    for (Type type : arguments)
+      block->addArgument(type, loc);
+    return block;
+  };
+  Block *serial = addBlock(b.getI64Type()), *parallel = addBlock(), *finish = addBlock();
+  Value parallelFor = entry.loadMember(call, entry.getCallType(), {4}, entry.getPointer());
+  LLVM::CondBrOp::create(b, loc, entry.isNull(parallelFor), serial, ValueRange{entry.i64(0)}, parallel, ValueRange{});
+
+  b.setInsertionPointToEnd(serial);
+  Value task = serial->getArgument(0);
+  LLVM::CallOp::create(b, loc, body, ValueRange{context, task, entry.i32(0)});
+  Value next = LLVM::AddOp::create(b, loc, task, entry.i64(1));
+  LLVM::CondBrOp::create(b, loc, entry.compare(LLVM::ICmpPredicate::slt, next, tasks), serial, ValueRange{next}, exit,
+                         ValueRange{entry.i32(ATTN_OK)});
+
+  b.setInsertionPointToEnd(parallel);
+  Value pool = entry.loadMember(call, entry.getCallType(), {5}, entry.getPointer());
+  Value address = LLVM::AddressOfOp::create(b, loc, body);
+  auto poolType =
+      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()),
+                                  {entry.getPointer(), b.getI64Type(), entry.getPointer(), entry.getPointer()});
+  LLVM::CallOp::create(b, loc, poolType, ValueRange{parallelFor, pool, tasks, address, context});
+  LLVM::BrOp::create(b, loc, finish);
+
+  b.setInsertionPointToEnd(finish);
+  Value done = LLVM::LoadOp::create(b, loc, b.getI64Type(), entry.member(context, contextType, {kContextDone}),
+                                    /*alignment=*/8, /*isVolatile=*/false, /*isNonTemporal=*/false,
+                                    /*isInvariant=*/false, /*isInvariantGroup=*/false, LLVM::AtomicOrdering::acquire);
+  Value complete = entry.compare(LLVM::ICmpPredicate::eq, done, tasks);
+  Value status = LLVM::SelectOp::create(b, loc, complete, entry.i32(ATTN_OK), entry.i32(ATTN_ERROR_POOL));
+  LLVM::BrOp::create(b, loc, ValueRange{status}, exit);
+}
+
+/// The value by which kernel functions take the scalar that C passed as `value`.
+static Value toKernelScalar(EntryBuilder &entry, ElementType type, Value value) {
+  if (type == ElementType::I1)
+    return entry.compare(LLVM::ICmpPredicate::ne, value, entry.constant(value.getType(), 0));
+  Type wanted = entry.getKernelScalarType(type);
+  return value.getType() == wanted ? value : LLVM::BitcastOp::create(entry.b, entry.loc, wanted, value).getResult();
+}
+
+LLVM::LLVMFuncOp attn::buildEntry(OpBuilder &b, KernelFunctions &kernel, LLVM::LLVMFuncOp body) {
+  OpBuilder::InsertionGuard guard(b);
+  const KernelSignature &signature = kernel.signature;
+  Location loc = kernel.task.getLoc();
+  EntryBuilder entry(b, loc);
+  SmallVector<Type> types{entry.getPointer()};
+  for (const KernelArgument &argument : signature.arguments)
+    types.push_back(argument.isScalar() ? entry.getAbiScalarType(argument.type) : entry.getPointer());
+  LLVM::LLVMFuncOp function = createFunction(b, loc, signature.name, b.getI32Type(), types);
+  Block *first = function.addEntryBlock(b);
+  Block *exit = b.createBlock(&function.getBody(), function.getBody().end(), b.getI32Type(), loc);
+  LLVM::ReturnOp::create(b, loc, exit->getArgument(0));
+  b.setInsertionPointToEnd(first);
+
+  // Allocated in the first block: anywhere else the stack would grow dynamically.
+  Type contextType = entry.getContextType(signature);
+  Value context = LLVM::AllocaOp::create(b, loc, entry.getPointer(), contextType, entry.i32(1), /*alignment=*/8);
+
+  Value call = function.getArgument(0);
+  Type callType = entry.getCallType();
+  entry.exitIf(entry.isNull(call), exit, ATTN_ERROR_ABI);
+  Value version = entry.loadMember(call, callType, {0}, b.getI32Type());
+  entry.exitIf(entry.compare(LLVM::ICmpPredicate::ne, version, entry.i32(ATTN_ABI_VERSION)), exit, ATTN_ERROR_ABI);
+
+  Value nullView;
+  for (auto [argument, value] : llvm::zip_equal(signature.arguments, function.getArguments().drop_front()))
+    if (!argument.isScalar())
+      nullView = entry.either(nullView, entry.isNull(value));
+  if (nullView)
+    entry.exitIf(nullView, exit, ATTN_ERROR_NULL);
+
+  SmallVector<ArgumentValues> values;
+  for (auto [argument, value] : llvm::zip_equal(signature.arguments, function.getArguments().drop_front())) {
+    if (argument.isScalar())
+      values.push_back({toKernelScalar(entry, argument.type, value), {}, {}});
+    else
+      values.push_back(entry.loadView(value, argument.sizes.size()));
+  }
+  buildViewChecks(entry, signature, values, exit);
+
+  SmallVector<Value> flat;
+  entry.flatten(signature, values, flat);
+  Value status = LLVM::CallOp::create(b, loc, kernel.check, flat).getResult();
+  entry.exitIf(entry.compare(LLVM::ICmpPredicate::ne, status, entry.i32(ATTN_OK)), exit, status);
+
+  Value workers = entry.loadMember(call, callType, {1}, b.getI32Type());
+  entry.exitIf(entry.compare(LLVM::ICmpPredicate::slt, workers, entry.i32(1)), exit, ATTN_ERROR_WORKERS);
+  Value scratch = entry.loadMember(call, callType, {2}, entry.getPointer());
+  if (signature.workspaceBytes > 0) {
+    Value workers64 = LLVM::ZExtOp::create(b, loc, b.getI64Type(), workers);
+    Value needed =
+        LLVM::AddOp::create(b, loc, LLVM::MulOp::create(b, loc, workers64, entry.i64(getSlotBytes(signature))),
+                            entry.i64(kWorkspaceAlignment - 1));
+    Value bytes = entry.loadMember(call, callType, {3}, b.getI64Type());
+    Value tooSmall = entry.compare(LLVM::ICmpPredicate::ult, bytes, needed);
+    entry.exitIf(entry.either(entry.isNull(scratch), tooSmall), exit, ATTN_ERROR_WORKSPACE);
+    // Up to the next multiple of the alignment; the slack for it is part of NAME_workspace_size().
+    Value address = LLVM::PtrToIntOp::create(b, loc, b.getI64Type(), scratch);
+    Value negated = LLVM::SubOp::create(b, loc, entry.i64(0), address);
+    Value skip = LLVM::AndOp::create(b, loc, negated, entry.i64(kWorkspaceAlignment - 1));
+    scratch = LLVM::GEPOp::create(b, loc, entry.getPointer(), b.getI8Type(), scratch, LLVM::GEPArg(skip));
+  }
+
+  Value tasks = LLVM::CallOp::create(b, loc, kernel.tasks, flat).getResult();
+  entry.exitIf(entry.compare(LLVM::ICmpPredicate::slt, tasks, entry.i64(1)), exit, ATTN_OK);
+
+  auto store = [&](Value value, ArrayRef<int32_t> path) {
+    LLVM::StoreOp::create(b, loc, value, entry.member(context, contextType, path));
+  };
+  store(tasks, {kContextTasks});
+  store(entry.i64(0), {kContextDone});
+  store(workers, {kContextWorkers});
+  store(scratch, {kContextScratch});
+  for (auto [index, argument] : llvm::enumerate(signature.arguments)) {
+    int32_t field = kContextArguments + index;
+    if (argument.isScalar()) {
+      store(values[index].value, {field});
+      continue;
+    }
+    store(values[index].value, {field, 0});
+    for (int32_t i = 0, e = argument.sizes.size(); i < e; ++i) {
+      store(values[index].sizes[i], {field, 1, i});
+      store(values[index].strides[i], {field, 2, i});
+    }
+  }
+  buildTaskLoop(entry, function, body, call, context, contextType, tasks, exit);
+  return function;
+}

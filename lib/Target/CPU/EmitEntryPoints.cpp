@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Takes the functions of each kernel in the llvm dialect, leaves the C interface of attn-c/Abi.h and nothing else that
+// is visible. Built here and not in C, so that one object holds everything and needs no C compiler.
+#include "EntryBuilder.h"
+
+#include "attn/Target/CPU/Passes.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/SymbolTable.h"
+
+using namespace mlir;
+using namespace attn;
+
+namespace attn {
+#define GEN_PASS_DEF_ATTNEMITENTRYPOINTSPASS
+#include "attn/Target/CPU/Passes.h.inc"
+} // namespace attn
+
+/// Unwind tables for profilers and debuggers, and no calls of memset or memcpy that nobody links.
+static void setCommonAttributes(LLVM::LLVMFuncOp function) {
+  Builder b(function.getContext());
+  function.setUwtableKindAttr(LLVM::UWTableKindAttr::get(function.getContext(), LLVM::uwtable::UWTableKind::Async));
+  SmallVector<Attribute> passthrough;
+  if (std::optional<ArrayAttr> present = function.getPassthrough())
+    llvm::append_range(passthrough, *present);
+  for (StringRef name : {"no-builtins", "nounwind"})
+    if (!llvm::is_contained(passthrough, b.getStringAttr(name)))
+      passthrough.push_back(b.getStringAttr(name));
+  function.setPassthroughAttr(b.getArrayAttr(passthrough));
+}
+
+/// `size_t NAME_workspace_size(int32_t workers)`: 0 for fewer than one worker.
+static void buildWorkspaceSize(OpBuilder &b, const KernelSignature &signature, Location loc) {
+  OpBuilder::InsertionGuard guard(b);
+  EntryBuilder entry(b, loc);
+  LLVM::LLVMFuncOp function =
+      createFunction(b, loc, signature.getSymbol("workspace_size"), b.getI64Type(), b.getI32Type());
+  b.setInsertionPointToStart(function.addEntryBlock(b));
+  Value bytes = entry.i64(0);
+  if (signature.workspaceBytes > 0) {
+    Value workers = function.getArgument(0);
+    Value slots = LLVM::MulOp::create(b, loc, LLVM::SExtOp::create(b, loc, b.getI64Type(), workers),
+                                      entry.i64(getSlotBytes(signature)));
+    // Slack for a workspace that does not begin at a multiple of the alignment.
+    Value all = LLVM::AddOp::create(b, loc, slots, entry.i64(kWorkspaceAlignment - 1));
+    Value none = entry.compare(LLVM::ICmpPredicate::slt, workers, entry.i32(1));
+    bytes = LLVM::SelectOp::create(b, loc, none, bytes, all);
+  }
+  LLVM::ReturnOp::create(b, loc, bytes);
+}
+
+/// `int32_t NAME_abi_version(void)` and `const char *NAME_description(void)`.
+static void buildQuestions(OpBuilder &b, const KernelSignature &signature, StringRef cpu, Location loc) {
+  OpBuilder::InsertionGuard guard(b);
+  EntryBuilder entry(b, loc);
+  LLVM::LLVMFuncOp version = createFunction(b, loc, signature.getSymbol("abi_version"), b.getI32Type(), {});
+  std::string text = describeKernel(signature, cpu);
+  text.push_back('\0');
+  auto textType = LLVM::LLVMArrayType::get(b.getI8Type(), text.size());
+  auto global = LLVM::GlobalOp::create(b, loc, textType, /*isConstant=*/true, LLVM::Linkage::Internal,
+                                       signature.getSymbol("description_text"), b.getStringAttr(text));
+  LLVM::LLVMFuncOp description = createFunction(b, loc, signature.getSymbol("description"), entry.getPointer(), {});
+
+  b.setInsertionPointToStart(version.addEntryBlock(b));
+  LLVM::ReturnOp::create(b, loc, entry.i32(ATTN_ABI_VERSION));
+  b.setInsertionPointToStart(description.addEntryBlock(b));
+  LLVM::ReturnOp::create(b, loc, LLVM::AddressOfOp::create(b, loc, global).getResult());
+}
+
+/// Finds the three functions of the kernel whose task function is `task` and checks their types.
+static FailureOr<KernelFunctions> findKernel(LLVM::LLVMFuncOp task, SymbolTable &symbols) {
+  FailureOr<KernelSignature> signature = KernelSignature::get(task);
+  if (failed(signature))
+    return failure();
+  KernelFunctions kernel{std::move(*signature), task, nullptr, nullptr};
+
+  OpBuilder b(task.getContext());
+  EntryBuilder entry(b, task.getLoc());
+  SmallVector<Type> arguments;
+  entry.flattenTypes(kernel.signature, arguments);
+  auto expect = [&](LLVM::LLVMFuncOp function, Type result, ArrayRef<Type> types) -> LogicalResult {
+    auto type = LLVM::LLVMFunctionType::get(result, types);
+    if (function.getFunctionType() == type)
+      return success();
+    return function.emitError() << "does not take what '" << kKernelAttrName << "' says: expects " << type << ", got "
+                                << function.getFunctionType();
+  };
+  auto find = [&](StringRef suffix, Type result, LLVM::LLVMFuncOp &function) -> LogicalResult {
+    function = symbols.lookup<LLVM::LLVMFuncOp>(kernel.signature.getSymbol(suffix));
+    if (!function)
+      return task.emitError() << "needs the function '" << kernel.signature.getSymbol(suffix) << "'";
+    return expect(function, result, arguments);
+  };
+  if (failed(find("tasks", b.getI64Type(), kernel.tasks)) || failed(find("check", b.getI32Type(), kernel.check)))
+    return failure();
+  Type i64 = b.getI64Type(), pointer = entry.getPointer();
+  SmallVector<Type> taskArguments = arguments;
+  taskArguments.append({i64, pointer, pointer, i64, i64, i64});
+  if (failed(expect(task, LLVM::LLVMVoidType::get(task.getContext()), taskArguments)))
+    return failure();
+
+  for (StringRef suffix : {"", "body", "workspace_size", "abi_version", "description", "description_text"}) {
+    std::string name = suffix.empty() ? kernel.signature.name : kernel.signature.getSymbol(suffix);
+    if (Operation *taken = symbols.lookup(name))
+      return taken->emitError() << "has the name '" << name << "' that kernel '" << kernel.signature.name
+                                << "' needs: rename one of the two";
+  }
+  return kernel;
+}
+
+namespace {
+struct EmitEntryPoints : attn::impl::AttnEmitEntryPointsPassBase<EmitEntryPoints> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    SymbolTable symbols(module);
+    SmallVector<LLVM::LLVMFuncOp> tasks;
+    for (auto function : module.getOps<LLVM::LLVMFuncOp>()) {
+      if (function.isExternal() && !function.getName().starts_with("llvm.")) {
+        function.emitError() << "would be an undefined symbol of the object: kernels must not need libraries";
+        return signalPassFailure();
+      }
+      if (function->hasAttr(kKernelAttrName))
+        tasks.push_back(function);
+      if (!function.isExternal())
+        function.setLinkage(LLVM::Linkage::Internal);
+    }
+    for (auto global : module.getOps<LLVM::GlobalOp>())
+      global.setLinkage(LLVM::Linkage::Internal);
+
+    OpBuilder b(module.getBody(), module.getBody()->end());
+    for (LLVM::LLVMFuncOp task : tasks) {
+      FailureOr<KernelFunctions> kernel = findKernel(task, symbols);
+      if (failed(kernel))
+        return signalPassFailure();
+      LLVM::LLVMFuncOp body = buildTaskBody(b, *kernel);
+      LLVM::LLVMFuncOp entry = buildEntry(b, *kernel, body);
+      buildWorkspaceSize(b, kernel->signature, task.getLoc());
+      buildQuestions(b, kernel->signature, cpu, task.getLoc());
+      entry->setAttr(kKernelAttrName, task->removeAttr(kKernelAttrName));
+      // For clashes with kernels that follow; the builder has placed them already.
+      for (Operation &op : llvm::make_range(body->getIterator(), module.getBody()->end()))
+        symbols.insert(&op);
+    }
+    for (auto function : module.getOps<LLVM::LLVMFuncOp>())
+      if (!function.isExternal())
+        setCommonAttributes(function);
+  }
+};
+} // namespace

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Shared by the parts of attn-emit-entry-points: the structs of Abi.h as LLVM types, and a small way to write checks.
+#ifndef ATTN_LIB_TARGET_CPU_ENTRYBUILDER_H
+#define ATTN_LIB_TARGET_CPU_ENTRYBUILDER_H
+
+#include "attn-c/Abi.h"
+#include "attn/Target/CPU/KernelSignature.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/Builders.h"
+
+namespace attn {
+
+/// Scratch slots start at multiples of this many bytes: a cache line, and the widest vector.
+constexpr int64_t kWorkspaceAlignment = 64;
+
+/// The functions of one kernel before entry points exist.
+struct KernelFunctions {
+  KernelSignature signature;
+  mlir::LLVM::LLVMFuncOp task, tasks, check;
+};
+
+/// One argument as values: a scalar, or data, sizes and strides of a view.
+struct ArgumentValues {
+  /// The scalar in the type that kernel functions take, or the data pointer.
+  mlir::Value value;
+  llvm::SmallVector<mlir::Value> sizes, strides;
+};
+
+/// Builds the body of one entry function. Checks end at one exit block that returns a status.
+class EntryBuilder {
+public:
+  EntryBuilder(mlir::OpBuilder &builder, mlir::Location loc) : b(builder), loc(loc) {}
+
+  mlir::Type getPointer() { return mlir::LLVM::LLVMPointerType::get(b.getContext()); }
+  /// attn_call.
+  mlir::LLVM::LLVMStructType getCallType();
+  /// attn_view<rank>_<any>.
+  mlir::LLVM::LLVMStructType getViewType(unsigned rank);
+  /// What tasks share: see ContextField; then one member for each argument (a view, or a scalar as kernels take it).
+  mlir::LLVM::LLVMStructType getContextType(const KernelSignature &signature);
+  /// The type by which kernel functions take this scalar: f16 is half.
+  mlir::Type getKernelScalarType(ElementType type);
+  /// The type by which C passes this scalar: f16 is 16 bits in an integer register, i1 is a byte.
+  mlir::Type getAbiScalarType(ElementType type);
+
+  mlir::Value constant(mlir::Type type, int64_t value);
+  mlir::Value i32(int64_t value) { return constant(b.getI32Type(), value); }
+  mlir::Value i64(int64_t value) { return constant(b.getI64Type(), value); }
+  mlir::Value compare(mlir::LLVM::ICmpPredicate predicate, mlir::Value lhs, mlir::Value rhs);
+  mlir::Value both(mlir::Value lhs, mlir::Value rhs);
+  mlir::Value either(mlir::Value lhs, mlir::Value rhs);
+  mlir::Value isNull(mlir::Value pointer);
+  /// Address of a member of the struct at `base`.
+  mlir::Value member(mlir::Value base, mlir::Type structType, llvm::ArrayRef<int32_t> path);
+  mlir::Value loadMember(mlir::Value base, mlir::Type structType, llvm::ArrayRef<int32_t> path, mlir::Type type);
+  /// Data, sizes and strides of the view at `base`.
+  ArgumentValues loadView(mlir::Value base, unsigned rank);
+
+  /// Appends the flat form of all arguments.
+  void flatten(const KernelSignature &signature, llvm::ArrayRef<ArgumentValues> values,
+               llvm::SmallVectorImpl<mlir::Value> &flat);
+  /// The types flatten() makes.
+  void flattenTypes(const KernelSignature &signature, llvm::SmallVectorImpl<mlir::Type> &types);
+
+  /// Continues in a new block where `condition` is false; otherwise `exit` is entered with `status`.
+  void exitIf(mlir::Value condition, mlir::Block *exit, mlir::Value status);
+  void exitIf(mlir::Value condition, mlir::Block *exit, attn_status status);
+
+  mlir::OpBuilder &b;
+  mlir::Location loc;
+};
+
+/// Members of the context struct before those of the arguments.
+enum ContextField : int32_t { kContextTasks, kContextDone, kContextWorkers, kContextScratch, kContextArguments };
+
+/// A function of the module that `b` is in.
+mlir::LLVM::LLVMFuncOp createFunction(mlir::OpBuilder &b, mlir::Location loc, llvm::StringRef name, mlir::Type result,
+                                      llvm::ArrayRef<mlir::Type> arguments,
+                                      mlir::LLVM::Linkage linkage = mlir::LLVM::Linkage::External);
+
+/// Bytes of one worker's scratch slot.
+int64_t getSlotBytes(const KernelSignature &signature);
+
+/// `internal void NAME_body(ptr context, i64 task, i32 worker)`: an attn_task_body.
+mlir::LLVM::LLVMFuncOp buildTaskBody(mlir::OpBuilder &b, KernelFunctions &kernel);
+
+/// `i32 NAME(ptr call, views and scalars)`.
+mlir::LLVM::LLVMFuncOp buildEntry(mlir::OpBuilder &b, KernelFunctions &kernel, mlir::LLVM::LLVMFuncOp body);
+
+/// Emits the checks of one view in the order of attn_status; they end in `exit`.
+void buildViewChecks(EntryBuilder &entry, const KernelSignature &signature, llvm::ArrayRef<ArgumentValues> values,
+                     mlir::Block *exit);
+
+} // namespace attn
+
+#endif // ATTN_LIB_TARGET_CPU_ENTRYBUILDER_H

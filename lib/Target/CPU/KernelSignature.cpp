@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "attn/Target/CPU/KernelSignature.h"
+
+#include "attn-c/Abi.h"
+#include "attn/Support/Version.h"
+
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Diagnostics.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/Config/llvm-config.h"
+#include "llvm/Support/JSON.h"
+
+#include <optional>
+
+using namespace mlir;
+using namespace attn;
+
+/// Ranks of the view structs of Abi.h.
+static constexpr unsigned kMaxRank = 6;
+
+llvm::StringRef KernelArgument::getKindName() const {
+  switch (kind) {
+  case Kind::Input:
+    return "input";
+  case Kind::Output:
+    return "output";
+  case Kind::Scalar:
+    return "scalar";
+  }
+  llvm_unreachable("covered switch");
+}
+
+static bool isIdentifier(StringRef name) {
+  return !name.empty() && !llvm::isDigit(name.front()) &&
+         llvm::all_of(name, [](char c) { return llvm::isAlnum(c) || c == '_'; });
+}
+
+/// One entry of `arguments`, or nothing and `error` says why.
+static std::optional<KernelArgument> parseArgument(Attribute attribute, std::string &error) {
+  auto dictionary = dyn_cast<DictionaryAttr>(attribute);
+  StringAttr kindAttr, nameAttr;
+  TypeAttr typeAttr;
+  if (dictionary) {
+    kindAttr = dictionary.getAs<StringAttr>("kind");
+    nameAttr = dictionary.getAs<StringAttr>("name");
+    typeAttr = dictionary.getAs<TypeAttr>("type");
+  }
+  if (!kindAttr || !nameAttr || !typeAttr) {
+    error = "expects each of its arguments to have 'kind', 'name' and 'type'";
+    return std::nullopt;
+  }
+  KernelArgument argument;
+  argument.name = nameAttr.str();
+  auto kind = llvm::StringSwitch<std::optional<KernelArgument::Kind>>(kindAttr)
+                  .Case("input", KernelArgument::Kind::Input)
+                  .Case("output", KernelArgument::Kind::Output)
+                  .Case("scalar", KernelArgument::Kind::Scalar)
+                  .Default(std::nullopt);
+  if (!kind) {
+    error = "expects the kind of '" + argument.name + "' to be input, output or scalar, got '" + kindAttr.str() + "'";
+    return std::nullopt;
+  }
+  argument.kind = *kind;
+  if (!isIdentifier(argument.name)) {
+    error = "expects argument names to be C identifiers, got '" + argument.name + "'";
+    return std::nullopt;
+  }
+  auto shaped = dyn_cast<RankedTensorType>(typeAttr.getValue());
+  if (argument.isScalar() == static_cast<bool>(shaped)) {
+    error = "expects '" + argument.name + "' to be a " + (shaped ? "tensor argument" : "scalar");
+    return std::nullopt;
+  }
+  std::optional<ElementType> type = getElementType(shaped ? shaped.getElementType() : typeAttr.getValue());
+  if (!type) {
+    error = "cannot pass the element type of '" + argument.name + "' through the C interface";
+    return std::nullopt;
+  }
+  argument.type = *type;
+  if (!shaped)
+    return argument;
+  if (shaped.getRank() > kMaxRank) {
+    error =
+        "expects tensors of rank 0 to 6, got rank " + std::to_string(shaped.getRank()) + " for '" + argument.name + "'";
+    return std::nullopt;
+  }
+  argument.sizes.assign(shaped.getShape().begin(), shaped.getShape().end());
+  return argument;
+}
+
+FailureOr<KernelSignature> KernelSignature::get(Operation *op) {
+  auto fail = [&](const Twine &what) -> FailureOr<KernelSignature> {
+    op->emitError() << "'" << kKernelAttrName << "' " << what;
+    return failure();
+  };
+  auto dictionary = op->getAttrOfType<DictionaryAttr>(kKernelAttrName);
+  if (!dictionary)
+    return fail("is missing or no dictionary");
+  auto nameAttr = dictionary.getAs<StringAttr>("name");
+  auto workspaceAttr = dictionary.getAs<IntegerAttr>("workspace");
+  auto argumentsAttr = dictionary.getAs<ArrayAttr>("arguments");
+  if (!nameAttr || !workspaceAttr || !argumentsAttr)
+    return fail("expects 'name', 'workspace' and 'arguments'");
+
+  KernelSignature signature;
+  signature.name = nameAttr.str();
+  signature.workspaceBytes = workspaceAttr.getInt();
+  if (!isIdentifier(signature.name))
+    return fail("expects a name that is a C identifier, got '" + signature.name + "'");
+  if (signature.workspaceBytes < 0)
+    return fail("expects a workspace of 0 or more bytes, got " + Twine(signature.workspaceBytes));
+
+  llvm::StringSet<> names;
+  bool outputsBegan = false;
+  for (Attribute attribute : argumentsAttr) {
+    std::string error;
+    std::optional<KernelArgument> argument = parseArgument(attribute, error);
+    if (!argument)
+      return fail(error);
+    if (!names.insert(argument->name).second)
+      return fail("has two arguments named '" + argument->name + "'");
+    bool isOutput = argument->kind == KernelArgument::Kind::Output;
+    if (outputsBegan && !isOutput)
+      return fail("expects outputs after all inputs and scalars");
+    outputsBegan |= isOutput;
+    signature.arguments.push_back(std::move(*argument));
+  }
+  return signature;
+}
+
+std::string attn::describeKernel(const KernelSignature &signature, StringRef cpu) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  llvm::json::OStream json(os);
+  json.object([&] {
+    json.attribute("abi", ATTN_ABI_VERSION);
+    json.attribute("name", signature.name);
+    json.attribute("compiler", "attn-mlir " + getVersion().str());
+    json.attribute("llvm", LLVM_VERSION_STRING);
+    json.attribute("cpu", cpu);
+    json.attribute("workspace_bytes_per_worker", signature.workspaceBytes);
+    json.attributeArray("arguments", [&] {
+      for (const KernelArgument &argument : signature.arguments)
+        json.object([&] {
+          json.attribute("name", argument.name);
+          json.attribute("kind", argument.getKindName());
+          json.attribute("dtype", getName(argument.type));
+          if (!argument.isScalar())
+            json.attributeArray("sizes", [&] {
+              for (int64_t size : argument.sizes)
+                json.value(ShapedType::isDynamic(size) ? llvm::json::Value(nullptr) : llvm::json::Value(size));
+            });
+        });
+    });
+  });
+  return text;
+}
+
+FailureOr<std::vector<KernelSignature>> attn::getKernelSignatures(Operation *module) {
+  std::vector<KernelSignature> signatures;
+  for (Operation &op : module->getRegion(0).front()) {
+    if (!op.hasAttr(kKernelAttrName))
+      continue;
+    FailureOr<KernelSignature> signature = KernelSignature::get(&op);
+    if (failed(signature))
+      return failure();
+    signatures.push_back(std::move(*signature));
+  }
+  return signatures;
+}
