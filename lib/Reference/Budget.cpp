@@ -47,16 +47,21 @@ public:
 
   double forOut(double reference, double valueMagnitude, double infinityWeight) const {
     double largest = model.accumulator.largest();
+    // Below this a weight may become 0; subnormals are not relied on in f32, where units may flush them.
+    double smallestWeight = model.accumulator.smallest();
+    if (hasNarrowWeights())
+      smallestWeight = std::max(smallestWeight, model.weight.smallest() * model.weight.unit());
     bool softmax = isSoftmax(problem.normalizer);
-    double weightLimit = problem.normalizer == Normalizer::Identity ? single * facts.magnitude * unit
-                                                                    : 64 * model.accumulator.smallest();
+    double weightLimit =
+        problem.normalizer == Normalizer::Identity ? single * facts.magnitude * unit : 64 * smallestWeight;
     double sumLimit = std::max(facts.weightSum, softmax ? double(facts.keptKeys) : 0.0) * valueMagnitude;
     if (infinityWeight < weightLimit || sumLimit > 0.99 * largest || scoresMayOverflow())
       return kInf;
     if (!std::isfinite(reference))
       return 0;
     double relative = softmax ? softmaxOut() : plainOut();
-    double floor = facts.keptKeys * model.accumulator.smallest() * (1 + valueMagnitude) + model.out.smallest() * model.out.unit();
+    double floor = facts.keptKeys * (smallestWeight * valueMagnitude + model.accumulator.smallest()) +
+                   model.out.smallest() * model.out.unit();
     double tolerance = relative * valueMagnitude + floor;
     if (model.out.precision < model.accumulator.precision)
       tolerance += model.out.unit() * (std::fabs(reference) + tolerance);
@@ -96,6 +101,7 @@ public:
   }
 
 private:
+  bool hasNarrowWeights() const { return model.weight.precision < model.accumulator.precision; }
   bool scoresMayOverflow() const { return facts.magnitude * kLog2E > model.accumulator.largest() / 4; }
 
   /// Error of one score of the given value, whatever the key.
@@ -110,7 +116,7 @@ private:
 
   double softmaxOut() const {
     double fixed = c1(model, facts.keptKeys, tiles) * unit;
-    if (model.weight.precision < model.accumulator.precision)
+    if (hasNarrowWeights())
       fixed += model.weight.unit();
     // Whatever the scores are, out is a mean of values of V: beyond twice max|V| there is nothing to tell apart.
     return std::min(inflate(fixed + weighted() * unit), 2 * std::exp(2 * fixed));
@@ -122,7 +128,7 @@ private:
     if (problem.normalizer == Normalizer::Sigmoid)
       perWeight += exp2Units(model) + 4;
     double scores = single * facts.weightedMagnitude + 2 * roundings * facts.scoreMagnitude;
-    double narrow = model.weight.precision < model.accumulator.precision ? model.weight.unit() : 0;
+    double narrow = hasNarrowWeights() ? model.weight.unit() : 0;
     return std::expm1(perWeight * unit + narrow) * facts.weightSum + scores * unit * (1 + scores * unit);
   }
 
@@ -154,11 +160,10 @@ KernelModel KernelModel::narrow(const FloatFormat &format) {
 
 double attn::reference::c1(const KernelModel &model, int64_t keptKeys, int64_t tiles) {
   double moves = rescales(model, tiles);
-  return chain(model, keptKeys + moves + model.splits - 1) + // acc
-         chain(model, keptKeys + moves) +                    // l
-         exp2Units(model) * (1 + moves) +                    // p and every alpha after it
-         2 * std::log(keptKeys + 1.0) +                      // s - m, weighted
-         2;                                                  // 1 / l and the product with it
+  double acc = keptKeys + moves + model.splits - 1, l = keptKeys + moves;
+  return chain(model, acc + l) + exp2Units(model) * (1 + moves) + // p and every alpha after it
+         2 * std::log(keptKeys + 1.0) +                           // s - m, weighted
+         2;                                                       // 1 / l and the product with it
 }
 
 double attn::reference::c2(const KernelModel &model, int64_t depth) {
@@ -175,10 +180,10 @@ Results attn::reference::tolerances(const Problem &problem, const Evaluation &ev
   // are not kept) is exact.
   Results tolerance;
   tolerance.out = Tensor(results.out.sizes);
-  for (auto [from, to] : {std::pair(&results.lse, &tolerance.lse), std::pair(&results.max, &tolerance.max),
-                          std::pair(&results.entropy, &tolerance.entropy),
-                          std::pair(&results.weights, &tolerance.weights),
-                          std::pair(&results.topKValues, &tolerance.topKValues)})
+  for (auto [from, to] :
+       {std::pair(&results.lse, &tolerance.lse), std::pair(&results.max, &tolerance.max),
+        std::pair(&results.entropy, &tolerance.entropy), std::pair(&results.weights, &tolerance.weights),
+        std::pair(&results.topKValues, &tolerance.topKValues)})
     if (*from)
       *to = Tensor((*from)->sizes);
 

@@ -47,7 +47,8 @@ void note(Comparison &result, const std::vector<int64_t> &sizes, int64_t flat, d
 
 std::string Comparison::describe() const {
   char text[256];
-  std::snprintf(text, sizeof(text), "%s: %lld compared, %lld exempt, %lld beyond tolerance (%lld NaN or Inf); worst ratio %.3g",
+  std::snprintf(text, sizeof(text),
+                "%s: %lld compared, %lld exempt, %lld beyond tolerance (%lld NaN or Inf); worst ratio %.3g",
                 passed() ? "ok" : "FAILED", static_cast<long long>(compared), static_cast<long long>(exempt),
                 static_cast<long long>(exceeded), static_cast<long long>(nonFiniteMismatches), worstRatio);
   std::string result = text;

@@ -62,8 +62,7 @@ RowWeights weigh(const Problem &problem, const std::vector<KeptKey> &kept, std::
     weighSoftmax(kept, sink, row);
   else
     for (const KeptKey &entry : kept)
-      row.weights.push_back(problem.normalizer == Normalizer::Sigmoid ? 1 / (1 + std::exp(-entry.score))
-                                                                      : entry.score);
+      row.weights.push_back(problem.normalizer == Normalizer::Sigmoid ? 1 / (1 + std::exp(-entry.score)) : entry.score);
   for (size_t i = 0; i < kept.size(); ++i) {
     double weight = std::fabs(row.weights[i]);
     double share = problem.normalizer == Normalizer::Identity ? 1 : weight;

@@ -25,9 +25,9 @@ RowState stateOf(const Problem &problem, const LoopClasses &classes, const Rows 
       state.max = std::max(state.max, entry.score);
   }
   for (const KeptKey &entry : kept) {
-    double weight = softmax                                      ? std::exp(entry.score - state.max)
+    double weight = softmax                                     ? std::exp(entry.score - state.max)
                     : problem.normalizer == Normalizer::Sigmoid ? 1 / (1 + std::exp(-entry.score))
-                                                                 : entry.score;
+                                                                : entry.score;
     if (softmax)
       state.sum += weight;
     for (int64_t e = 0; e < width; ++e) {

@@ -99,8 +99,9 @@ bool classifyByUse(const Problem &problem, LoopClasses &classes, std::string &er
     } else if (use == "VO") {
       e.push_back(loop);
     } else {
-      error = "loop " + std::to_string(loop) + " expects to be used as batch (QKVO), row (QO), key (KV), d (QK) or e (VO), " +
-              "got " + (use.empty() ? "no use" : use);
+      error = "loop " + std::to_string(loop) +
+              " expects to be used as batch (QKVO), row (QO), key (KV), d (QK) or e (VO), " + "got " +
+              (use.empty() ? "no use" : use);
       return false;
     }
   }
@@ -157,8 +158,8 @@ const char *nameOf(Normalizer normalizer) {
 bool checkResults(const Problem &problem, const std::vector<unsigned> &rowLoops, const std::vector<unsigned> &keyLoops,
                   std::string &error) {
   bool isSoftmax = problem.normalizer == Normalizer::Softmax || problem.normalizer == Normalizer::SoftmaxSink;
-  for (auto [name, request] : {std::pair("lse", &problem.lse), std::pair("max", &problem.max),
-                               std::pair("entropy", &problem.entropy)}) {
+  for (auto [name, request] :
+       {std::pair("lse", &problem.lse), std::pair("max", &problem.max), std::pair("entropy", &problem.entropy)}) {
     if (!*request)
       continue;
     if (!isSoftmax) {

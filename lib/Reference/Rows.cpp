@@ -22,10 +22,9 @@ Rows::Rows(const Problem &problem, const LoopClasses &classes)
     numRows *= problem.loops[loop].extent;
     position[loop] = problem.loops[loop].offset;
   }
-  for (auto [from, to] : {std::pair(&problem.similarityOperands, &similarityOperands),
-                          std::pair(&problem.scoreOperands, &scoreOperands),
-                          std::pair(&problem.maskOperands, &maskOperands),
-                          std::pair(&problem.normalizerOperands, &normalizerOperands)})
+  for (auto [from, to] :
+       {std::pair(&problem.similarityOperands, &similarityOperands), std::pair(&problem.scoreOperands, &scoreOperands),
+        std::pair(&problem.maskOperands, &maskOperands), std::pair(&problem.normalizerOperands, &normalizerOperands)})
     for (const Operand &operand : *from)
       to->push_back(cursor(operand));
 }
@@ -105,8 +104,8 @@ void Rows::score(int64_t begin, int64_t end, std::vector<KeptKey> &kept) {
       loadAll(similarityOperands, j, d);
       double similarity = problem.similarity(q, k, values, position);
       sum += similarity;
-      magnitude += std::fabs(problem.similarityMagnitude ? problem.similarityMagnitude(q, k, values, position)
-                                                         : similarity);
+      magnitude +=
+          std::fabs(problem.similarityMagnitude ? problem.similarityMagnitude(q, k, values, position) : similarity);
     }
     position[classes.d] = kNoPosition;
     KeptKey entry{j, problem.scale * sum, 0, std::fabs(problem.scale) * magnitude};

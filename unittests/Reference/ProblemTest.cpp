@@ -7,8 +7,7 @@ using namespace attn::reference;
 namespace {
 
 /// The error for the default problem after `spoil`.
-template <typename Spoil>
-std::string errorAfter(Spoil spoil, Normalizer normalizer = Normalizer::Softmax) {
+template <typename Spoil> std::string errorAfter(Spoil spoil, Normalizer normalizer = Normalizer::Softmax) {
   TestProblem test({}, 1, normalizer);
   spoil(test.problem);
   std::string error;
@@ -34,9 +33,7 @@ TEST(Problem, a_loop_of_no_kind_is_refused) {
   EXPECT_EQ(errorAfter([](Problem &p) { p.loops.push_back({1, 0}); }),
             "loop 6 expects to be used as batch (QKVO), row (QO), key (KV), d (QK) or e (VO), got no use");
   // Out over a batch loop that V lacks.
-  EXPECT_EQ(errorAfter([](Problem &p) {
-              p.value = {{p.value.view.data, {7, 6}, {6, 1}}, {3, 5}};
-            }),
+  EXPECT_EQ(errorAfter([](Problem &p) { p.value = {{p.value.view.data, {7, 6}, {6, 1}}, {3, 5}}; }),
             "loop 0 expects to be used as batch (QKVO), row (QO), key (KV), d (QK) or e (VO), got QKO");
 }
 

@@ -22,7 +22,9 @@ inline Tensor randomTensor(std::vector<int64_t> sizes, uint64_t seed, double fac
   return tensor;
 }
 
-inline Operand operandOf(const Tensor &tensor, std::vector<unsigned> loops) { return {tensor.view(), std::move(loops)}; }
+inline Operand operandOf(const Tensor &tensor, std::vector<unsigned> loops) {
+  return {tensor.view(), std::move(loops)};
+}
 
 /// Sizes: batch b, row loops g (query heads of one key head) and i, keys j, depth d, width e.
 struct Sizes {

@@ -43,7 +43,8 @@ struct KernelModel {
   /// 2 exp(-1.5 lambda^2): 8e-11 per element for 4.
   double lambda = 4;
 
-  /// A kernel with operands and out in a narrow format (kBF16, kF16), f32 inside, weights rounded for the product with V.
+  /// A kernel with operands and out in a narrow format (kBF16, kF16), f32 inside, weights rounded for the product with
+  /// V.
   static KernelModel narrow(const FloatFormat &format);
 };
 
@@ -53,8 +54,8 @@ double c1(const KernelModel &model, int64_t keptKeys, int64_t tiles);
 /// As above; `depth` is D.
 double c2(const KernelModel &model, int64_t depth);
 
-/// The largest absolute error allowed for each element of each result, in the shapes of `evaluation.results`. +inf marks
-/// an exempt element, for which any value passes:
+/// The largest absolute error allowed for each element of each result, in the shapes of `evaluation.results`. +inf
+/// marks an exempt element, for which any value passes:
 /// - a kept infinity of V whose weight may underflow to 0 in the accumulator (0 * inf);
 /// - sums that may leave the accumulator's range before they are divided (kept keys * max|V|), scores that may
 ///   (magnitude), and results at the upper end of the range of `out`.

@@ -13,7 +13,8 @@ struct Comparison {
   int64_t compared = 0;
   /// Elements with an infinite tolerance, which were not looked at.
   int64_t exempt = 0;
-  /// Elements beyond their tolerance, and those of them that are NaN, infinite or neither where the reference is not so.
+  /// Elements beyond their tolerance, and those of them that are NaN, infinite or neither where the reference is not
+  /// so.
   int64_t exceeded = 0;
   int64_t nonFiniteMismatches = 0;
   double worstRatio = 0;

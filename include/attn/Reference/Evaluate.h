@@ -49,7 +49,8 @@ struct Evaluation {
 ///
 /// Edges, beyond those of ordinary arithmetic:
 /// - Kept empty: out 0, lse = max = -inf (with a sink too), weights 0, entropy 0, top-k value 0 with index -1.
-/// - A NaN score in Kept: all results of the row are NaN, top-k indices -1; weights of keys not kept stay 0. For softmax
+/// - A NaN score in Kept: all results of the row are NaN, top-k indices -1; weights of keys not kept stay 0. For
+/// softmax
 ///   the same holds for a score of +inf (inf - inf) and for a sink that is NaN or +inf. A sink of -inf counts nothing.
 /// - A weight of softmax or sigmoid is positive however small it is, so an infinity of V in a kept row reaches out with
 ///   its sign; infinities of both signs, or a NaN, give NaN.

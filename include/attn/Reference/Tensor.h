@@ -11,8 +11,7 @@
 namespace attn::reference {
 
 /// Values lying one after the other, owned by somebody else.
-template <typename T>
-class Span {
+template <typename T> class Span {
 public:
   Span() = default;
   Span(const T *data, size_t size) : first(data), count(size) {}
@@ -54,8 +53,7 @@ struct View {
 };
 
 /// A dense row-major tensor that owns its values.
-template <typename T>
-struct BasicTensor {
+template <typename T> struct BasicTensor {
   std::vector<int64_t> sizes;
   std::vector<T> values;
 
