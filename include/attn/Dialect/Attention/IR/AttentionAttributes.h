@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Attributes of the attention dialect without its ops: what targets may see.
+#ifndef ATTN_DIALECT_ATTENTION_IR_ATTENTIONATTRIBUTES_H
+#define ATTN_DIALECT_ATTENTION_IR_ATTENTIONATTRIBUTES_H
+
+#include "mlir/IR/Attributes.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpImplementation.h"
+
+#include "attn/Dialect/Attention/IR/AttentionDialect.h.inc"
+#include "attn/Dialect/Attention/IR/AttentionEnums.h.inc"
+
+namespace attn {
+
+/// What scores and states of softmax are exponents of. Tile ops use Two: one exp2 instruction or polynomial, with the
+/// factor log2(e) folded into the scores once. `m` and `l` of Two belong to scores multiplied by log2(e); `lse` and
+/// `max` are natural in both. Normalizers without exponentials over keys ignore it.
+enum class ExpBase { E, Two };
+
+} // namespace attn
+
+#include "attn/Dialect/Attention/IR/AttentionInterfaces.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "attn/Dialect/Attention/IR/AttentionAttrs.h.inc"
+
+#endif // ATTN_DIALECT_ATTENTION_IR_ATTENTIONATTRIBUTES_H

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef ATTN_DIALECT_ATTENTION_IR_ATTENTIONATTRS_TD
+#define ATTN_DIALECT_ATTENTION_IR_ATTENTIONATTRS_TD
+
+include "attn/Dialect/Attention/IR/AttentionDialect.td"
+include "attn/Dialect/Attention/IR/AttentionInterfaces.td"
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/BuiltinAttributeInterfaces.td"
+include "mlir/IR/CommonAttrConstraints.td"
+include "mlir/IR/EnumAttr.td"
+
+class Attn_I32Enum<string name, string summary, list<I32EnumAttrCase> cases> : I32EnumAttr<name, summary, cases> {
+  let cppNamespace = "::attn";
+  let genSpecializedAttr = 0;
+}
+
+def Attn_ResultKind : Attn_I32Enum<"ResultKind", "what a result of an attention op holds", [
+  I32EnumAttrCase<"Out", 0, "out">, I32EnumAttrCase<"Lse", 1, "lse">, I32EnumAttrCase<"Max", 2, "max">,
+  I32EnumAttrCase<"Entropy", 3, "entropy">, I32EnumAttrCase<"Weights", 4, "weights">,
+  I32EnumAttrCase<"TopkValues", 5, "topk_values">, I32EnumAttrCase<"TopkIndices", 6, "topk_indices">]>;
+
+def Attn_Layout : Attn_I32Enum<"Layout", "order of the dimensions of Q, K, V and the result", [
+  I32EnumAttrCase<"BHND", 0, "bhnd">, I32EnumAttrCase<"BNHD", 1, "bnhd">]>;
+
+def Attn_CausalKind : Attn_I32Enum<"CausalKind", "which corner the causal diagonal starts from", [
+  I32EnumAttrCase<"TopLeft", 0, "top_left">, I32EnumAttrCase<"BottomRight", 1, "bottom_right">]>;
+
+def Attn_Algorithm : Attn_I32Enum<"Algorithm", "how keys are visited", [
+  I32EnumAttrCase<"Online", 0, "online">]>;
+
+def Attn_Orientation : Attn_I32Enum<"Orientation", "which dimension of a score tile is contiguous", [
+  I32EnumAttrCase<"RowsMinor", 0, "rows_minor">]>;
+
+class Attn_Attr<string name, string attrMnemonic, list<Trait> traits = []> : AttrDef<Attn_Dialect, name, traits> {
+  let mnemonic = attrMnemonic;
+}
+
+def Attn_ResultKindAttr : EnumAttr<Attn_Dialect, Attn_ResultKind, "result">;
+def Attn_LayoutAttr : EnumAttr<Attn_Dialect, Attn_Layout, "layout">;
+def Attn_CausalKindAttr : EnumAttr<Attn_Dialect, Attn_CausalKind, "causal">;
+def Attn_ResultKindArrayAttr : TypedArrayAttrBase<Attn_ResultKindAttr, "array of result kinds">;
+
+def Attn_Normalizer : Attr<CPred<"::llvm::isa<::attn::NormalizerInterface>($_self)">, "normalizer attribute"> {
+  let storageType = "::attn::NormalizerInterface";
+  let returnType = "::attn::NormalizerInterface";
+  let convertFromStorage = "$_self";
+}
+
+class Attn_NormalizerAttr<string name, string attrMnemonic>
+    : Attn_Attr<name, attrMnemonic, [DeclareAttrInterfaceMethods<Attn_NormalizerInterface>]>;
+
+def Attn_SoftmaxAttr : Attn_NormalizerAttr<"Softmax", "softmax"> {
+  let summary = "Softmax: weights exp(s_j) / sum_k exp(s_k)";
+  let description = [{
+    State: maximum `m` and sum `l = sum exp(s - m)` over the kept keys. Defines every result; `lse = m + log l`.
+    **Source**: Vaswani et al. 2017, sec. 3.2.1; visited in one pass as Milakov & Gimelshein 2018, alg. 3.
+  }];
+}
+
+def Attn_SoftmaxSinkAttr : Attn_NormalizerAttr<"SoftmaxSink", "softmax_sink"> {
+  let summary = "Softmax with a sink: weights exp(s_j) / (exp(sink) + sum_k exp(s_k))";
+  let description = [{
+    One normalizer operand over batch and row loops (usually one value per head) holds the sink, a logit that takes part
+    in the sum and carries no value. It counts in `lse`, not in `max`. A row whose keys are all masked gives zeros and
+    `lse = max = -inf`, as for softmax. **Source**: Xiao et al. 2023 (attention sinks), in the learned form of gpt-oss 2025.
+  }];
+}
+
+def Attn_SigmoidAttr : Attn_NormalizerAttr<"Sigmoid", "sigmoid"> {
+  let summary = "Sigmoid: weights 1 / (1 + exp(-s_j)), not normalised over keys";
+  let description = [{
+    No state. Defines `out`, `weights` and top-k. **Source**: Ramapuram et al. 2024.
+  }];
+}
+
+def Attn_IdentityAttr : Attn_NormalizerAttr<"Identity", "identity"> {
+  let summary = "Identity: the weight is the score";
+  let description = [{
+    No state. Defines `out`, `weights` and top-k. **Source**: linear attention without feature map, Katharopoulos et al. 2020.
+  }];
+}
+
+def Attn_PlanAttr : Attn_Attr<"Plan", "plan"> {
+  let summary = "How one attention op is executed; chosen once, obeyed by every later stage";
+  let description = [{
+    * `algorithm`: `online` visits keys tile by tile and rescales.
+    * `orientation`: `rows_minor` keeps score tiles as [keys, rows]: vector lanes are query rows.
+    * `rows`, `keys`: size of a row tile and of a key tile, in rows.
+    * `lanes`: f32 elements of one vector register. `register_tile`: [rows, vectors] of the block of accumulators that a
+      contraction keeps in registers.
+
+    ```mlir
+    #attn.plan<online, rows_minor, rows = 64, keys = 64, lanes = 16, register_tile = [4, 4]>
+    ```
+  }];
+  let parameters = (ins EnumParameter<Attn_Algorithm>:$algorithm, EnumParameter<Attn_Orientation>:$orientation,
+                        "int64_t":$rows, "int64_t":$keys, "int64_t":$lanes,
+                        ArrayRefParameter<"int64_t">:$registerTile);
+  let assemblyFormat = [{
+    `<` $algorithm `,` $orientation `,` `rows` `=` $rows `,` `keys` `=` $keys `,` `lanes` `=` $lanes `,`
+    `register_tile` `=` `[` $registerTile `]` `>`
+  }];
+  let genVerifyDecl = 1;
+}
+
+#endif // ATTN_DIALECT_ATTENTION_IR_ATTENTIONATTRS_TD

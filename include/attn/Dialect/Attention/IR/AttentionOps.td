@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef ATTN_DIALECT_ATTENTION_IR_ATTENTIONOPS_TD
+#define ATTN_DIALECT_ATTENTION_IR_ATTENTIONOPS_TD
+
+include "attn/Dialect/Attention/IR/AttentionAttrs.td"
+include "attn/Dialect/Attention/IR/AttentionDialect.td"
+include "attn/Dialect/Attention/IR/AttentionInterfaces.td"
+include "mlir/IR/RegionKindInterface.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
+include "mlir/Interfaces/DestinationStyleOpInterface.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+class Attn_Op<string mnemonic, list<Trait> traits = []> : Op<Attn_Dialect, mnemonic, traits>;
+
+def Attn_Float : AnyTypeOf<[F16, BF16, F32, F64], "f16, bf16, f32 or f64">;
+def Attn_FloatTensor : RankedTensorOf<[Attn_Float]>;
+def Attn_Query4D : Type<And<[RankedTensorOf<[Attn_Float]>.predicate, HasAnyRankOfPred<[4]>]>,
+                        "[B,H,N,D] (or [B,N,H,D]) tensor of f16, bf16, f32 or f64", "::mlir::RankedTensorType">;
+def Attn_Key4D : Type<Attn_Query4D.predicate, "[B,Hkv,M,D] (or [B,M,Hkv,D]) tensor of f16, bf16, f32 or f64",
+                      "::mlir::RankedTensorType">;
+def Attn_Value4D : Type<Attn_Query4D.predicate, "[B,Hkv,M,Dv] (or [B,M,Hkv,Dv]) tensor of f16, bf16, f32 or f64",
+                        "::mlir::RankedTensorType">;
+
+//===----------------------------------------------------------------------===//
+// Named ops
+//===----------------------------------------------------------------------===//
+
+def Attn_SdpaOp : Attn_Op<"sdpa", [Pure, AttrSizedOperandSegments,
+                                   DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>]> {
+  let summary = "Scaled dot-product attention";
+  let description = [{
+    For every batch b, query head h and query row i, with `g(h) = h / (H / Hkv)`:
+
+        s[j]       = scale * sum_d Q[b,h,i,d] * K[b,g(h),j,d] + bias[b,h,i,j]
+        keep[j]    = mask[b,h,i,j] and causal(i, j)
+        w[j]       = exp(s[j]) / sum_{k kept} exp(s[k])   for kept j, else 0
+        O[b,h,i,:] = sum_{j kept} w[j] * V[b,g(h),j,:]
+
+    where `causal(top_left)` keeps `j <= i` and `causal(bottom_right)` keeps `j <= i + M - N`. Multi-head attention has
+    Hkv = H, multi-query attention Hkv = 1, grouped-query attention something between; cross-attention has M != N.
+
+    **Shapes** (elements), `layout(bhnd)`, the default: Q `[B,H,N,D]`, K `[B,Hkv,M,D]`, V `[B,Hkv,M,Dv]`, out `[B,H,N,Dv]`;
+    `layout(bnhd)`: Q `[B,N,H,D]`, K `[B,M,Hkv,D]`, V `[B,M,Hkv,Dv]`, out `[B,N,H,Dv]`. In both layouts `bias` (float) and
+    `mask` (i1, true keeps) broadcast to `[B,H,N,M]` from the right as in numpy (rank 1 to 4, sizes of static 1 repeat),
+    `lse` is `[B,H,N]` and `weights` is `[B,H,N,M]`.
+
+    **Numbers**: `scale` has no unit and defaults to `1/sqrt(D)`. Scores, sums and `lse` are f32 for f16, bf16 and f32
+    inputs and f64 for f64 inputs. A key whose score is -inf counts as masked.
+
+    **Edges**: a row whose keys are all masked gives zeros, never NaN, and `lse = -inf`; `M = 0` is such a row. What is
+    masked contributes nothing, whatever K and V hold there. A NaN score of a kept key gives NaN.
+
+    **Constraints**
+    * C1 Q, K and V agree on the batch size B.
+    * C2 Q and K agree on the head size D.
+    * C3 K and V agree on Hkv and on M.
+    * C4 H is a multiple of Hkv.
+    * C5 `bias` and `mask` have rank 1 to 4 and broadcast to `[B,H,N,M]`.
+    * C6 result kinds are `out` first, then any of `lse`, `weights`, each at most once, one result type each.
+    * C7 results have the shapes above; `out` has the element type of Q, the others the accumulator type.
+    * C8 Q, K and V have one element type; `bias` is float, `mask` is i1.
+    * C9 without `scale`, D is static and not 0.
+
+    **Source**: Vaswani et al. 2017, eq. (1); grouped heads: Ainslie et al. 2023, sec. 2.2; multi-query: Shazeer 2019.
+
+    ```mlir
+    %o = attn.sdpa %q, %k, %v causal(bottom_right) scale(1.250000e-01)
+       : (tensor<1x8x128x64xf32>, tensor<1x2x96x64xf32>, tensor<1x2x96x64xf32>) -> tensor<1x8x128x64xf32>
+    %o2, %lse = attn.sdpa %q, %k, %v returns(out, lse)
+       : (tensor<1x8x128x64xf32>, tensor<1x2x96x64xf32>, tensor<1x2x96x64xf32>)
+       -> tensor<1x8x128x64xf32>, tensor<1x8x128xf32>
+    ```
+  }];
+  let arguments = (ins Attn_Query4D:$query, Attn_Key4D:$key, Attn_Value4D:$value,
+                       Optional<Attn_FloatTensor>:$bias, Optional<RankedTensorOf<[I1]>>:$mask,
+                       OptionalAttr<Attn_CausalKindAttr>:$causal,
+                       DefaultValuedAttr<Attn_LayoutAttr, "::attn::Layout::BHND">:$layout,
+                       OptionalAttr<F64Attr>:$scale, Attn_ResultKindArrayAttr:$result_kinds);
+  let results = (outs Variadic<Attn_FloatTensor>:$results);
+  let assemblyFormat = [{
+    $query `,` $key `,` $value
+    (`bias` `(` $bias^ `:` type($bias) `)`)? (`mask` `(` $mask^ `:` type($mask) `)`)?
+    (`causal` `(` $causal^ `)`)? (`layout` `(` $layout^ `)`)? (`scale` `(` $scale^ `)`)?
+    custom<Returns>($result_kinds) attr-dict
+    `:` `(` type($query) `,` type($key) `,` type($value) `)` `->` type($results)
+  }];
+  let builders = [
+    /// softmax(scale Q K^T) V with the result type derived from Q and V; the default scale.
+    OpBuilder<(ins "::mlir::Value":$query, "::mlir::Value":$key, "::mlir::Value":$value)>
+  ];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The scale, `1/sqrt(D)` where none is given.
+    double getScaleFactor();
+    /// The result that holds `kind`, or null.
+    ::mlir::Value getResultOfKind(::attn::ResultKind kind);
+    /// Sizes by letter, kDynamic where unknown.
+    int64_t getBatch(); int64_t getHeads(); int64_t getKvHeads(); int64_t getQueryRows(); int64_t getKeyRows();
+    int64_t getHeadSize(); int64_t getValueHeadSize();
+    /// Dimension numbers of heads and rows in this op's layout.
+    unsigned getHeadDim() { return getLayout() == Layout::BHND ? 1 : 2; }
+    unsigned getRowDim() { return getLayout() == Layout::BHND ? 2 : 1; }
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// The generic op
+//===----------------------------------------------------------------------===//
+
+def Attn_GenericOp : Attn_Op<"generic", [Pure, AttrSizedOperandSegments, IsolatedFromAbove,
+                                         SingleBlock,
+                                         DeclareOpInterfaceMethods<InferTypeOpInterface>,
+                                         DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>,
+                                         DeclareOpInterfaceMethods<Attn_ScoredOpInterface>,
+                                         DestinationStyleOpInterface]> {
+  let summary = "Two contractions with a normaliser between them";
+  let description = [{
+    **Loops** are the dimensions of the indexing maps, classified only by who uses them, never by their position:
+    *batch* in Q, K, V and out (any number); *row* in Q and out only (at least one; the head group of grouped-query
+    attention is one); *key* in K and V only (exactly one); *d* in Q and K only (one); *e* in V and out only (one).
+
+        s(b,i,j)   = score(scale * sum_d similarity(Q[b,i,d], K[b,j,d], x..), y..)
+        Kept(b,i)  = { j : mask(z..) and s(b,i,j) != -inf }
+        w          = normalizer over the s(b,i,j) of Kept(b,i)
+        out[b,i,e] = sum_{j in Kept(b,i)} w(b,i,j) * V[b,j,e]
+
+    It is a sum over a set: what is not kept contributes nothing, whatever K and V hold there.
+
+    **Operands**: element operands carry an indexing map and a role: similarity (over b, i, j, d), score and mask (over
+    b, i, j), normalizer (over b, i). They are sliced with the tiles. Captures are scalars, or tables read by
+    `tensor.extract` at computed indices; every region sees all of them, whole. `offsets` give, for each loop, the
+    position of the op's first element in the whole problem.
+
+    **Regions**, one pure block each of `arith`, `math`, `tensor.extract`, `attn.index`:
+    `similarity(q, k, x.., captures..)`, default `q * k`, with q and k in accumulator type; `score(s, y.., captures..)`,
+    default `s`; `mask(z.., captures..)`, default true. `attn.index` is the position in the whole problem.
+
+    **Results** are written into `outs` (destination-passing): `out`; on request `lse`, `max`, `entropy` (b,i),
+    `weights` (b,i,j), `topk_values` and `topk_indices` (b,i,k) with a trailing dimension k that is no loop.
+
+    **Numbers**: sums, scores and results beside out are f32, or f64 where Q, K or V is f64 (the accumulator type).
+
+    **Edges**: an empty Kept gives out 0, `lse = max = -inf`, weights 0, top-k index -1 (value 0), entropy 0. A NaN score
+    in Kept gives NaN.
+
+    **Constraints**
+    * C1 there is one indexing map per tensor operand with loops, in the order query, key, value, similarity, score,
+      mask, normalizer operands, outs; maps are projected permutations of the same loops without symbols, with one
+      result per tensor dimension (top-k: all but the last).
+    * C2 every loop is batch, row, key, d or e by its use in Q, K, V and out.
+    * C3 there is exactly one key, one d and one e loop, and at least one row loop.
+    * C4 static sizes that one loop gives to several operands are equal.
+    * C5 element operands use only the loops of their role.
+    * C6 outs are `out` first, then other kinds, each at most once, top-k values and indices together with one static k.
+    * C7 results use exactly the loops of their kind.
+    * C8 region arguments and yields have the types described above.
+    * C9 captures are integers, indices, floats or ranked tensors.
+    * C10 there is no offset, or one per loop.
+    * C11 the normalizer defines every result asked for and has the number of operands it asks for.
+    * C12 `lse`, `max`, `entropy`, `weights` and `topk_values` have the accumulator type, `topk_indices` is an integer.
+    * C13 regions hold only pure ops of `arith`, `math`, `tensor.extract` and `attn.index`.
+
+    **Source**: Vaswani et al. 2017; Bahdanau et al. 2015 (similarity `v * tanh(q + k)`).
+
+    ```mlir
+    %o = attn.generic ins(%q, %k, %v : tensor<2x5x8xf32>, tensor<2x7x8xf32>, tensor<2x7x4xf32>)
+      outs(out %init : tensor<2x5x4xf32>)
+      maps [affine_map<(b, i, j, d, e) -> (b, i, d)>, affine_map<(b, i, j, d, e) -> (b, j, d)>,
+            affine_map<(b, i, j, d, e) -> (b, j, e)>, affine_map<(b, i, j, d, e) -> (b, i, e)>]
+      scale(2.500000e-01) normalizer(#attn.softmax)
+      mask {
+        %i = attn.index 1
+        %j = attn.index 2
+        %keep = arith.cmpi sle, %j, %i : index
+        attn.yield %keep : i1
+      }
+    ```
+  }];
+  let arguments = (ins Attn_FloatTensor:$query, Attn_FloatTensor:$key, Attn_FloatTensor:$value,
+                       Variadic<AnyRankedTensor>:$similarity_operands, Variadic<AnyRankedTensor>:$score_operands,
+                       Variadic<AnyRankedTensor>:$mask_operands, Variadic<AnyRankedTensor>:$normalizer_operands,
+                       Variadic<AnyType>:$captures, Variadic<Index>:$offsets, Variadic<AnyRankedTensor>:$inits,
+                       Attn_ResultKindArrayAttr:$result_kinds, AffineMapArrayAttr:$indexing_maps,
+                       DefaultValuedAttr<F64Attr, "1.0">:$scale, Attn_Normalizer:$normalizer);
+  let regions = (region MaxSizedRegion<1>:$similarity, MaxSizedRegion<1>:$score, MaxSizedRegion<1>:$mask);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{
+    `ins` `(` $query `,` $key `,` $value `:` type($query) `,` type($key) `,` type($value) `)`
+    (`similarity_ins` `(` $similarity_operands^ `:` type($similarity_operands) `)`)?
+    (`score_ins` `(` $score_operands^ `:` type($score_operands) `)`)?
+    (`mask_ins` `(` $mask_operands^ `:` type($mask_operands) `)`)?
+    (`normalizer_ins` `(` $normalizer_operands^ `:` type($normalizer_operands) `)`)?
+    (`captures` `(` $captures^ `:` type($captures) `)`)? (`offsets` `(` $offsets^ `)`)?
+    `outs` `(` custom<Outs>($inits, type($inits), $result_kinds) `)`
+    `maps` $indexing_maps (`scale` `(` $scale^ `)`)? `normalizer` `(` $normalizer `)` attr-dict
+    (`similarity` $similarity^)? (`score` $score^)? (`mask` $mask^)?
+  }];
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
+  let hasCanonicalizer = 1;
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitsMutable(); }
+    /// The init that receives `kind`, or null.
+    ::mlir::Value getInitOfKind(::attn::ResultKind kind);
+    /// The result that holds `kind`, or null.
+    ::mlir::Value getResultOfKind(::attn::ResultKind kind);
+  }];
+}
+
+def Attn_IndexOp : Attn_Op<"index", [Pure]> {
+  let summary = "Position along a loop, in the whole problem";
+  let description = [{
+    The position of the current element along loop number `loop` of the enclosing attention op, offset included: tiling
+    changes offsets and leaves regions as they are, so a mask can be read at any stage.
+
+    **Constraints**
+    * C1 it stands in a region of an attention op.
+    * C2 `loop` is a batch, row or key loop of that op (d too in a similarity region).
+
+    ```mlir
+    %j = attn.index 2
+    ```
+  }];
+  let arguments = (ins ConfinedAttr<I64Attr, [IntNonNegative]>:$loop);
+  let results = (outs Index:$result);
+  let assemblyFormat = "$loop attr-dict";
+  let hasVerifier = 1;
+}
+
+def Attn_YieldOp : Attn_Op<"yield", [Pure, Terminator, ReturnLike,
+                                     ParentOneOf<["GenericOp", "OnlineOp", "WeightsOp"]>]> {
+  let summary = "The value of a region of an attention op";
+  let description = [{
+    ```mlir
+    attn.yield %keep : i1
+    ```
+  }];
+  let arguments = (ins AnyType:$value);
+  let assemblyFormat = "$value attr-dict `:` type($value)";
+}
+
+//===----------------------------------------------------------------------===//
+// Tile ops
+//===----------------------------------------------------------------------===//
+
+def Attn_OnlineOp : Attn_Op<"online", [Pure, AttrSizedOperandSegments, IsolatedFromAbove,
+                                       SingleBlock,
+                                       DeclareOpInterfaceMethods<InferTypeOpInterface>,
+                                       DeclareOpInterfaceMethods<Attn_ScoredOpInterface>,
+                                       DestinationStyleOpInterface]> {
+  let summary = "One tile of keys: update the accumulator and the state of its rows";
+  let description = [{
+    With the loops, operands and regions of `attn.generic`, and `acc`, `state..` those of its normalizer:
+
+        s(i,j) = exponent_scale * score(scale * sum_d similarity(Q[i,d], K[j,d], x..), y..)
+        for each kept j:  (state(i).., rescale, w) = step(state(i).., s(i,j));  acc[i,e] = rescale * acc[i,e] + w * V[j,e]
+
+    For softmax the state is the maximum `m` and the sum `l` **in base 2**: `exponent_scale` is `log2(e)` times whatever of
+    the scale has not yet been folded into Q, `w = 2^(s - m)`. Other normalizers have `exponent_scale = 1`.
+
+    Without a mask region every key of the tile is kept unless its score is -inf. `guarded` says that what is not kept
+    is left out of the sum by selection, not by multiplying with zero; without it, a NaN or an infinity in a row of V
+    that is not kept may reach acc (tiling redoes such a row tile guarded).
+
+    **Constraints**
+    * C1 maps come in the order query, key, value, similarity, score, mask operands, acc, and one for all of
+      state; otherwise as `attn.generic` C1.
+    * C2 loops as `attn.generic` C2 and C3 with acc in the place of out; loops that Q, K, V and acc do not use are fixed:
+      they have one iteration (element operands may have a dimension of size 1 for them), and their position is their offset.
+    * C3 as `attn.generic` C4, C5, C8, C9, C10 and C13.
+    * C4 `outs` are acc and as many state tensors as the normalizer has, all of accumulator type; state is over rows.
+
+    **Source**: Milakov & Gimelshein 2018, alg. 3; Dao et al. 2022, alg. 1.
+
+    ```mlir
+    %acc2, %m2, %l2 = attn.online ins(%q, %k, %v : tensor<8x64xf32>, tensor<16x8xf32>, tensor<16x4xf32>)
+      outs(%acc, %m, %l : tensor<4x64xf32>, tensor<64xf32>, tensor<64xf32>)
+      maps [affine_map<(i, j, d, e) -> (d, i)>, affine_map<(i, j, d, e) -> (j, d)>,
+            affine_map<(i, j, d, e) -> (j, e)>, affine_map<(i, j, d, e) -> (e, i)>,
+            affine_map<(i, j, d, e) -> (i)>]
+      exponent_scale(1.000000e+00) normalizer(#attn.softmax)
+    ```
+  }];
+  let arguments = (ins Attn_FloatTensor:$query, Attn_FloatTensor:$key, Attn_FloatTensor:$value,
+                       Variadic<AnyRankedTensor>:$similarity_operands, Variadic<AnyRankedTensor>:$score_operands,
+                       Variadic<AnyRankedTensor>:$mask_operands, Variadic<AnyType>:$captures,
+                       Variadic<Index>:$offsets, Variadic<AnyRankedTensor>:$inits,
+                       AffineMapArrayAttr:$indexing_maps, DefaultValuedAttr<F64Attr, "1.0">:$scale,
+                       F64Attr:$exponent_scale, Attn_Normalizer:$normalizer, UnitAttr:$guarded,
+                       OptionalAttr<Attn_PlanAttr>:$plan);
+  let regions = (region MaxSizedRegion<1>:$similarity, MaxSizedRegion<1>:$score, MaxSizedRegion<1>:$mask);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{
+    (`guarded` $guarded^)?
+    `ins` `(` $query `,` $key `,` $value `:` type($query) `,` type($key) `,` type($value) `)`
+    (`similarity_ins` `(` $similarity_operands^ `:` type($similarity_operands) `)`)?
+    (`score_ins` `(` $score_operands^ `:` type($score_operands) `)`)?
+    (`mask_ins` `(` $mask_operands^ `:` type($mask_operands) `)`)?
+    (`captures` `(` $captures^ `:` type($captures) `)`)? (`offsets` `(` $offsets^ `)`)?
+    `outs` `(` $inits `:` type($inits) `)`
+    `maps` $indexing_maps (`scale` `(` $scale^ `)`)? `exponent_scale` `(` $exponent_scale `)`
+    `normalizer` `(` $normalizer `)` (`plan` `(` $plan^ `)`)? attr-dict
+    (`similarity` $similarity^)? (`score` $score^)? (`mask` $mask^)?
+  }];
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitsMutable(); }
+  }];
+}
+
+def Attn_WeightsOp : Attn_Op<"weights", [Pure, AttrSizedOperandSegments, IsolatedFromAbove,
+                                         SingleBlock,
+                                         DeclareOpInterfaceMethods<InferTypeOpInterface>,
+                                         DeclareOpInterfaceMethods<Attn_ScoredOpInterface>,
+                                         DestinationStyleOpInterface]> {
+  let summary = "One tile of keys: their final weights, from the finished state of the rows";
+  let description = [{
+    Scores as in `attn.online`; `w(i,j) = weight(state(i).., factor(i), s(i,j))` of the normalizer for kept keys (softmax:
+    `2^(s - m) * factor`), 0 for the others. `state` holds the state tensors and last the factor of `attn.finalize`
+    (softmax: `1 / l`, 0 for a row without keys). It serves the `weights` result: a second visit of the keys, with no
+    N x M temporary.
+
+    **Constraints**
+    * C1 maps come in the order query, key, similarity, score, mask operands, one for all of state, init.
+    * C2 there are as many state operands as the normalizer has states, plus one.
+    * C3 as `attn.generic` C4, C5, C8, C9, C10 and C13; state is over rows, the init over rows and keys; both have
+      accumulator type.
+
+    ```mlir
+    %w = attn.weights ins(%q, %k : tensor<8x64xf32>, tensor<16x8xf32>)
+      state(%m, %l, %factor : tensor<64xf32>, tensor<64xf32>, tensor<64xf32>) outs(%init : tensor<16x64xf32>)
+      maps [affine_map<(i, j, d) -> (d, i)>, affine_map<(i, j, d) -> (j, d)>, affine_map<(i, j, d) -> (i)>,
+            affine_map<(i, j, d) -> (j, i)>]
+      exponent_scale(1.000000e+00) normalizer(#attn.softmax)
+    ```
+  }];
+  let arguments = (ins Attn_FloatTensor:$query, Attn_FloatTensor:$key,
+                       Variadic<AnyRankedTensor>:$similarity_operands, Variadic<AnyRankedTensor>:$score_operands,
+                       Variadic<AnyRankedTensor>:$mask_operands, Variadic<AnyType>:$captures,
+                       Variadic<Index>:$offsets, Variadic<AnyRankedTensor>:$state, AnyRankedTensor:$init,
+                       AffineMapArrayAttr:$indexing_maps, DefaultValuedAttr<F64Attr, "1.0">:$scale,
+                       F64Attr:$exponent_scale, Attn_Normalizer:$normalizer, OptionalAttr<Attn_PlanAttr>:$plan);
+  let regions = (region MaxSizedRegion<1>:$similarity, MaxSizedRegion<1>:$score, MaxSizedRegion<1>:$mask);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = [{
+    `ins` `(` $query `,` $key `:` type($query) `,` type($key) `)`
+    (`similarity_ins` `(` $similarity_operands^ `:` type($similarity_operands) `)`)?
+    (`score_ins` `(` $score_operands^ `:` type($score_operands) `)`)?
+    (`mask_ins` `(` $mask_operands^ `:` type($mask_operands) `)`)?
+    (`captures` `(` $captures^ `:` type($captures) `)`)? (`offsets` `(` $offsets^ `)`)?
+    `state` `(` $state `:` type($state) `)` `outs` `(` $init `:` type($init) `)`
+    `maps` $indexing_maps (`scale` `(` $scale^ `)`)? `exponent_scale` `(` $exponent_scale `)`
+    `normalizer` `(` $normalizer `)` (`plan` `(` $plan^ `)`)? attr-dict
+    (`similarity` $similarity^)? (`score` $score^)? (`mask` $mask^)?
+  }];
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
+  }];
+}
+
+def Attn_MergeOp : Attn_Op<"merge", [Pure, AttrSizedOperandSegments, DeclareOpInterfaceMethods<InferTypeOpInterface>,
+                                     DestinationStyleOpInterface]> {
+  let summary = "Combine the partial results of two groups of keys";
+  let description = [{
+    `state.., rescaleA, rescaleB = combine(stateA.., stateB..)` of the normalizer, `acc = rescaleA accA + rescaleB accB`.
+    Associative and commutative up to rounding, with the state of no key as its neutral element: the heart of split keys
+    and of distribution. Softmax states are in base 2, as in `attn.online`.
+
+    **Constraints**
+    * C1 `ins` and `outs` are acc and the state tensors of the normalizer, pairwise of one type, of accumulator type.
+    * C2 there are two maps, acc and state, over the same loops; each loop of state is one of acc; static sizes agree.
+
+    **Source**: Dao et al. 2023 (flash-decoding); the monoid of Milakov & Gimelshein 2018, sec. 3.1.
+
+    ```mlir
+    %acc, %m, %l = attn.merge ins(%acc1, %m1, %l1 : tensor<4x64xf32>, tensor<64xf32>, tensor<64xf32>)
+      outs(%acc0, %m0, %l0 : tensor<4x64xf32>, tensor<64xf32>, tensor<64xf32>)
+      maps [affine_map<(i, e) -> (e, i)>, affine_map<(i, e) -> (i)>] normalizer(#attn.softmax)
+    ```
+  }];
+  let arguments = (ins Variadic<AnyRankedTensor>:$partial, Variadic<AnyRankedTensor>:$inits,
+                       AffineMapArrayAttr:$indexing_maps, Attn_Normalizer:$normalizer);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{
+    `ins` `(` $partial `:` type($partial) `)` `outs` `(` $inits `:` type($inits) `)`
+    `maps` $indexing_maps `normalizer` `(` $normalizer `)` attr-dict
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitsMutable(); }
+  }];
+}
+
+def Attn_FinalizeOp : Attn_Op<"finalize", [Pure, AttrSizedOperandSegments,
+                                           DeclareOpInterfaceMethods<InferTypeOpInterface>,
+                                           DestinationStyleOpInterface]> {
+  let summary = "From accumulator and state to the results of a row tile";
+  let description = [{
+    `factor, lse, max = finish(state.., operands..)` of the normalizer; `out[i,e] = factor(i) * acc[i,e]` (0 where factor
+    is 0: a row without keys). Softmax states are in base 2, as in `attn.online`; `lse` and `max` are natural.
+    A result of kind `out` receives `out`; kinds `lse` and `max` receive theirs; the last result is the factor itself,
+    over rows, for `attn.weights`.
+
+    **Constraints**
+    * C1 maps come in the order acc, one for all of state, normalizer operands, outs, over the same loops; otherwise as
+      `attn.generic` C1 and C4.
+    * C2 there are as many state tensors as the normalizer has states, and as many operands.
+    * C3 result kinds are of `out`, `lse`, `max`, each at most once and defined by the normalizer; `outs` holds one
+      tensor each and last the factor.
+    * C4 acc, state and all of `outs` but `out` have accumulator type; `out` and normalizer operands are floats.
+    * C5 acc and `out` use the loops of the factor (the rows) and one more, e; the other `outs` and state use exactly the
+      rows, normalizer operands only rows.
+
+    **Source**: Milakov & Gimelshein 2018, alg. 3.
+
+    ```mlir
+    %o, %lse, %factor = attn.finalize ins(%acc : tensor<4x64xf32>) state(%m, %l : tensor<64xf32>, tensor<64xf32>)
+      outs(%init, %lse0, %factor0 : tensor<64x4xf32>, tensor<64xf32>, tensor<64xf32>) returns(out, lse)
+      maps [affine_map<(i, e) -> (e, i)>, affine_map<(i, e) -> (i)>, affine_map<(i, e) -> (i, e)>,
+            affine_map<(i, e) -> (i)>, affine_map<(i, e) -> (i)>]
+      normalizer(#attn.softmax)
+    ```
+  }];
+  let arguments = (ins AnyRankedTensor:$acc, Variadic<AnyRankedTensor>:$state,
+                       Variadic<AnyRankedTensor>:$normalizer_operands, Variadic<AnyRankedTensor>:$inits,
+                       Attn_ResultKindArrayAttr:$result_kinds, AffineMapArrayAttr:$indexing_maps,
+                       Attn_Normalizer:$normalizer);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{
+    `ins` `(` $acc `:` type($acc) `)` (`state` `(` $state^ `:` type($state) `)`)?
+    (`normalizer_ins` `(` $normalizer_operands^ `:` type($normalizer_operands) `)`)?
+    `outs` `(` $inits `:` type($inits) `)` custom<Returns>($result_kinds)
+    `maps` $indexing_maps `normalizer` `(` $normalizer `)` attr-dict
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitsMutable(); }
+  }];
+}
+
+#endif // ATTN_DIALECT_ATTENTION_IR_ATTENTIONOPS_TD

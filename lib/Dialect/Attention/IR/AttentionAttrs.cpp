@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Enums and attributes; what normalizers build is in Normalizers.cpp.
+#include "attn/Dialect/Attention/IR/AttentionAttributes.h"
+
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace attn;
+
+#include "attn/Dialect/Attention/IR/AttentionEnums.cpp.inc"
+#include "attn/Dialect/Attention/IR/AttentionInterfaces.cpp.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "attn/Dialect/Attention/IR/AttentionAttrs.cpp.inc"
+
+void AttnDialect::registerAttributes() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "attn/Dialect/Attention/IR/AttentionAttrs.cpp.inc"
+      >();
+}
+
+LogicalResult PlanAttr::verify(function_ref<InFlightDiagnostic()> emitError, Algorithm, Orientation, int64_t rows,
+                               int64_t keys, int64_t lanes, ArrayRef<int64_t> registerTile) {
+  // C1
+  for (auto [name, value] : {std::pair("rows", rows), std::pair("keys", keys), std::pair("lanes", lanes)})
+    if (value < 1)
+      return emitError() << "expects '" << name << "' to be at least 1, got " << value;
+  // C2
+  if (rows % lanes != 0)
+    return emitError() << "expects 'rows' to be a multiple of 'lanes', got " << rows << " and " << lanes;
+  // C3
+  if (registerTile.size() != 2 || registerTile[0] < 1 || registerTile[1] < 1)
+    return emitError() << "expects 'register_tile' to be [rows, vectors], both at least 1, got ["
+                       << llvm::join(llvm::map_range(registerTile, [](int64_t n) { return std::to_string(n); }), ", ")
+                       << "]";
+  return success();
+}
