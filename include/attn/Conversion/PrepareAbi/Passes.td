@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef ATTN_CONVERSION_PREPAREABI_PASSES_TD
+#define ATTN_CONVERSION_PREPAREABI_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def AttnPrepareAbiPass : Pass<"attn-prepare-abi", "::mlir::func::FuncOp"> {
+  let summary = "Let the caller own every buffer of a kernel";
+  let description = [{
+    **Takes** functions of one block on tensors that hold one `scf.forall` with `attn.plan` (stage `tile` or later).
+    **Leaves** functions that return nothing and take views: `memref<.., strided<[?, .., ?, 1], offset: ?>>` for each
+    tensor argument, then one for each tensor result (rank 0: a plain memref). Integers, floats and indices stay.
+
+    Inputs enter by `bufferization.to_tensor restrict` and cannot be written; outputs enter `restrict writable`, take the
+    place of the `tensor.empty` that the `scf.forall` writes into, and leave by `materialize_in_destination`. A result
+    that is a `tensor.collapse_shape` (grouped heads) becomes a `memref.expand_shape` of the output, so bufferisation
+    copies nothing and allocates nothing of unknown size.
+
+    `attn.arguments` on the function lists the arguments for who writes the header:
+    `{kind = "input" | "output" | "scalar", name = .., type = ..}` with the types they had. Names come from the argument
+    or result attribute `attn.name`; without it they are `arg0`, `arg1`, .. and `out` (`out0`, `out1`, .. if several).
+
+    **Fails** for ops beside the loop that would need memory or time of their own, and for results that the loop does
+    not write. **No effect** on functions without tensors in their signature.
+    (example: test/Conversion/PrepareAbi/prepare-abi.mlir @dense)
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
+                           "::mlir::memref::MemRefDialect"];
+}
+
+#endif // ATTN_CONVERSION_PREPAREABI_PASSES_TD

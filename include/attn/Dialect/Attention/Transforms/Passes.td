@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef ATTN_DIALECT_ATTENTION_TRANSFORMS_PASSES_TD
+#define ATTN_DIALECT_ATTENTION_TRANSFORMS_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def AttnSelectPlanPass : InterfacePass<"attn-select-plan", "::mlir::FunctionOpInterface"> {
+  let summary = "Choose tile sizes for each attention op";
+  let description = [{
+    **Takes** `attn.generic` (stage `normalize`). **Leaves** the same ops, each with `attn.plan = #attn.plan<..>`; a plan
+    that is there already is kept. Later stages obey it and decide nothing.
+    **Choice**, in rows-minor orientation (vector lanes are query rows):
+    * `lanes`: what a vector register holds of the accumulator type.
+    * `register_tile` [r, c]: r x c accumulators fill the registers that a contraction can spare: 16 of 32, 12 of 16.
+      c is 4 (32 registers) or 2, less where there are fewer query rows.
+    * `rows`: 64, or the query rows rounded up to full vectors where they are known to be fewer.
+    * `keys`: at most 128, a multiple of r; the score tile takes half of L1, and fewer keys, but at least 32, where all of
+      a tile's operands would not fit half of L2.
+    **Fails** when D or Dv is of unknown size. **Remark** (passed): the plan and the bytes that it keeps live.
+    (example: test/Dialect/Attention/Transforms/select-plan.mlir @avx512)
+  }];
+  let options = [
+    Option<"vectorBits", "vector-bits", "int64_t", "256", "Width of a vector register, in bits">,
+    Option<"vectorRegisters", "vector-registers", "int64_t", "16", "Number of vector registers">,
+    Option<"l1Bytes", "l1-bytes", "int64_t", "32768", "Size of the L1 data cache, in bytes">,
+    Option<"l2Bytes", "l2-bytes", "int64_t", "524288", "Size of the L2 cache, in bytes">
+  ];
+}
+
+def AttnTileAndFusePass : InterfacePass<"attn-tile-and-fuse", "::mlir::FunctionOpInterface"> {
+  let summary = "Cut attention into row tiles and key tiles";
+  let description = [{
+    **Takes** `attn.generic` with a plan (stage `plan`). **Leaves** no `attn.generic`, but for each an `scf.forall` over
+    batches, rows and row tiles, which carries the plan, and in it:
+    * Q, scaled, and every operand over rows, packed to scratch tiles with the rows last (`attn.role = "pack"`), zeros
+      beyond the rows there are;
+    * an `scf.for` over key tiles for each segment of the key ranges of the mask, with `attn.online`: without mask region
+      where the mask keeps every pair, on whole tiles; with the mask, and on tiles of a run-time number of keys, else.
+      Keys that the mask keeps for no row of the tile are not visited. K and V are slices, never copied;
+    * a check for what should not have been summed (`attn.role = "check"`): if acc holds a NaN or an infinity, the rows
+      are redone with guarded `attn.online`;
+    * `attn.finalize` into slices of the results, and `attn.weights` in a second visit where weights are asked for.
+    **Fails** for normalizers other than softmax, for `entropy` and top-k, for D or Dv of unknown size, without a plan.
+    **Source**: Dao et al. 2022, alg. 1.
+    (example: test/Dialect/Attention/Transforms/tile-and-fuse.mlir @causal_stops_at_diagonal)
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def AttnVerifyStagePass : Pass<"attn-verify-stage"> {
+  let summary = "Check what a stage promises to the next one";
+  let description = [{
+    **Takes** any IR after the stage named by `stage`. **Leaves** it as it is. **Fails**, with a note that names the pass
+    that owed it, unless:
+
+    | stage | promise |
+    |---|---|
+    | `normalize` | attention is `attn.generic`: no named op, no op on tiles |
+    | `plan` | and each `attn.generic` carries `attn.plan` |
+    | `tile` | attention ops are on tiles, with row tiles of known size, in an `scf.forall` with `attn.plan` |
+    | `linalg` | no attn op; `linalg.generic` ops in that loop carry `attn.role`; no tensor in a kernel's signature |
+    | `target` | only `llvm` ops and `gpu.binary` |
+
+    (example: test/Dialect/Attention/Transforms/verify-stage-errors.mlir)
+  }];
+  let options = [
+    Option<"stage", "stage", "::attn::StageContract", "::attn::StageContract::Normalize", "The stage that just ran", [{
+      ::llvm::cl::values(
+        clEnumValN(::attn::StageContract::Normalize, "normalize", "attention as attn.generic"),
+        clEnumValN(::attn::StageContract::Plan, "plan", "with tile sizes chosen"),
+        clEnumValN(::attn::StageContract::Tile, "tile", "attention on tiles"),
+        clEnumValN(::attn::StageContract::Linalg, "linalg", "linalg on tiles"),
+        clEnumValN(::attn::StageContract::Target, "target", "code of the machine"))
+    }]>
+  ];
+}
+
+#endif // ATTN_DIALECT_ATTENTION_TRANSFORMS_PASSES_TD

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Transforms of attention ops: functions for other passes and tests, and the passes around them.
+#ifndef ATTN_DIALECT_ATTENTION_TRANSFORMS_TRANSFORMS_H
+#define ATTN_DIALECT_ATTENTION_TRANSFORMS_TRANSFORMS_H
+
+#include "attn/Dialect/Attention/IR/Attention.h"
+#include "mlir/Pass/Pass.h"
+
+namespace mlir {
+class RewriterBase;
+namespace scf {
+class ForallOp;
+} // namespace scf
+} // namespace mlir
+
+namespace attn {
+
+/// The stage whose promise attn-verify-stage checks.
+enum class StageContract { Normalize, Plan, Tile, Linalg, Target };
+
+#define GEN_PASS_DECL
+#include "attn/Dialect/Attention/Transforms/Passes.h.inc"
+
+#define GEN_PASS_REGISTRATION
+#include "attn/Dialect/Attention/Transforms/Passes.h.inc"
+
+/// What the choice of tile sizes depends on.
+struct TargetDescription {
+  int64_t vectorBits = 256;     ///< width of a vector register, in bits
+  int64_t vectorRegisters = 16; ///< number of vector registers
+  int64_t l1Bytes = 32768;      ///< L1 data cache, in bytes
+  int64_t l2Bytes = 524288;     ///< L2 cache, in bytes
+};
+
+/// Chooses the plan of `op` without changing it. Fails with an error where D or Dv is of unknown size.
+mlir::FailureOr<PlanAttr> selectPlan(GenericOp op, const TargetDescription &target);
+
+/// Replaces `op`, which carries a plan in `attn.plan`, by loops over tiles: one iteration of the returned loop for each
+/// batch, each row that is not tiled, and each row tile. Fails with an error for what cannot be tiled, `op` untouched.
+mlir::FailureOr<mlir::scf::ForallOp> tileAttention(mlir::RewriterBase &rewriter, GenericOp op);
+
+/// The name of a stage, as the option of attn-verify-stage spells it.
+llvm::StringRef stringifyStageContract(StageContract stage);
+
+/// Reports, on each op at fault, what `root` has that `stage` does not allow.
+llvm::LogicalResult verifyStage(mlir::Operation *root, StageContract stage);
+
+} // namespace attn
+
+#endif // ATTN_DIALECT_ATTENTION_TRANSFORMS_TRANSFORMS_H

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// What a row tile does with its keys: one loop per segment of the key ranges, the check for what should not have been
+// summed, and the second visit for weights.
+#include "KeyLoops.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Matchers.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+
+namespace attn {
+
+static AffineMap getOpMap(GenericOp op, unsigned number) {
+  return cast<AffineMapAttr>(op.getIndexingMaps()[number]).getValue();
+}
+
+KeyLoops::KeyLoops(RowTile &tile)
+    : tile(tile), rewriter(tile.rewriter), loc(tile.loc), op(tile.op),
+      ranges(computeKeyRanges(cast<ScoredOpInterface>(op.getOperation()), tile.loops, tile.rowLoop,
+                              tile.plan.getKeys())) {
+  // exp(s) = 2^(s log2 e). Every factor that can move into Q costs one product per element of Q, not one per score.
+  double inQuery = 1.0;
+  scale = op.getScale().convertToDouble();
+  exponentScale = llvm::numbers::log2e;
+  if (op.getSimilarity().empty()) {
+    std::swap(inQuery, scale);
+    if (op.getScore().empty()) {
+      inQuery *= exponentScale;
+      exponentScale = 1.0;
+    }
+  }
+  Type type = tile.accumulator;
+  query = tile.pack(tile.slice(op.getQuery(), getOpMap(op, 0)), nullptr, type,
+                    [&](OpBuilder &builder, Location bodyLoc, Value value) -> Value {
+                      if (value.getType() != type)
+                        value = arith::ExtFOp::create(builder, bodyLoc, type, value);
+                      if (inQuery == 1.0)
+                        return value;
+                      auto factor = arith::ConstantOp::create(builder, bodyLoc, builder.getFloatAttr(type, inQuery));
+                      return arith::MulFOp::create(builder, bodyLoc, value, factor);
+                    });
+  unsigned number = 3;
+  addSources(op.getSimilarityOperands(), number, similarity);
+  addSources(op.getScoreOperands(), number, score);
+  addSources(op.getMaskOperands(), number, mask);
+  computeBounds();
+}
+
+void KeyLoops::addSources(OperandRange tensors, unsigned &number, SmallVectorImpl<Source> &sources) {
+  for (Value tensor : tensors) {
+    AffineMap map = getOpMap(op, number++);
+    std::optional<TileOperand> loaded;
+    if (!map.isFunctionOfDim(tile.loops.key))
+      loaded = tile.load(tensor, map);
+    sources.push_back({tensor, map, loaded});
+  }
+}
+
+void KeyLoops::computeBounds() {
+  OpFoldResult zero = rewriter.getIndexAttr(0);
+  SmallVector<OpFoldResult> symbols;
+  for (const KeyRangeSymbol &symbol : ranges.symbols) {
+    switch (symbol.kind) {
+    case KeyRangeSymbol::Kind::RowStart:
+      symbols.push_back(tile.getPosition(tile.rowLoop, tile.rowStart));
+      break;
+    case KeyRangeSymbol::Kind::RowCount:
+      symbols.push_back(tile.numRows);
+      break;
+    case KeyRangeSymbol::Kind::KeyStart:
+      symbols.push_back(tile.getPosition(tile.loops.key, zero));
+      break;
+    case KeyRangeSymbol::Kind::KeyCount:
+      symbols.push_back(tile.sizes[tile.loops.key]);
+      break;
+    case KeyRangeSymbol::Kind::LoopPosition:
+      symbols.push_back(tile.getPosition(symbol.number, tile.getFixed(symbol.number)));
+      break;
+    case KeyRangeSymbol::Kind::Capture: {
+      Value capture = op.getCaptures()[symbol.number];
+      APInt constant;
+      if (matchPattern(capture, m_ConstantInt(&constant)))
+        symbols.push_back(rewriter.getIndexAttr(constant.getSExtValue()));
+      else if (capture.getType().isIndex())
+        symbols.push_back(capture);
+      else
+        symbols.push_back(
+            arith::IndexCastOp::create(rewriter, loc, rewriter.getIndexType(), capture).getResult());
+      break;
+    }
+    }
+  }
+  for (const KeyRangeStep &step : ranges.steps) {
+    SmallVector<OpFoldResult> operands = symbols;
+    llvm::append_range(operands, bounds);
+    if (step.map.getNumResults() == 1)
+      bounds.push_back(affine::makeComposedFoldedAffineApply(rewriter, loc, step.map, operands));
+    else if (step.kind == KeyRangeStep::Kind::Max)
+      bounds.push_back(affine::makeComposedFoldedAffineMax(rewriter, loc, step.map, operands));
+    else
+      bounds.push_back(affine::makeComposedFoldedAffineMin(rewriter, loc, step.map, operands));
+  }
+}
+
+SmallVector<TileOperand> KeyLoops::load(ArrayRef<Source> sources, const KeyTile &keys) {
+  return llvm::map_to_vector(sources, [&](const Source &source) {
+    return source.loaded ? *source.loaded : tile.load(source.tensor, source.map, &keys);
+  });
+}
+
+KeyLoops::Operands KeyLoops::load(const KeyTile &keys, bool withMask) {
+  Operands operands;
+  operands.query = query;
+  operands.key = tile.slice(op.getKey(), getOpMap(op, 1), &keys);
+  operands.similarity = load(similarity, keys);
+  operands.score = load(score, keys);
+  if (withMask)
+    operands.mask = load(mask, keys);
+  // Captures are arguments of every region; without regions nobody reads them.
+  if (withMask || !op.getSimilarity().empty() || !op.getScore().empty())
+    llvm::append_range(operands.captures, op.getCaptures());
+  operands.offsets = tile.getOffsets(keys);
+  return operands;
+}
+
+ArrayAttr KeyLoops::getMaps(const Operands &operands, const TileOperand *value, ArrayRef<AffineMap> others) {
+  SmallVector<AffineMap> maps{operands.query.map, operands.key.map};
+  if (value)
+    maps.push_back(value->map);
+  for (const auto *group : {&operands.similarity, &operands.score, &operands.mask})
+    for (const TileOperand &operand : *group)
+      maps.push_back(operand.map);
+  maps.append(others.begin(), others.end());
+  return rewriter.getAffineMapArrayAttr(maps);
+}
+
+static SmallVector<Value> getValues(ArrayRef<TileOperand> operands) {
+  return llvm::map_to_vector(operands, [](const TileOperand &operand) { return operand.value; });
+}
+
+void KeyLoops::cloneRegions(Region &toSimilarity, Region &toScore, Region &toMask, bool withMask) {
+  IRMapping mapping;
+  op.getSimilarity().cloneInto(&toSimilarity, mapping);
+  op.getScore().cloneInto(&toScore, mapping);
+  if (withMask)
+    op.getMask().cloneInto(&toMask, mapping);
+}
+
+SmallVector<Value> KeyLoops::freshState(StringRef role) {
+  int64_t rows = tile.plan.getRows(), valueSize = *getConstantIntValue(tile.sizes[tile.loops.e]);
+  SmallVector<Value> state{tile.filled({valueSize, rows}, tile.zero(tile.accumulator), role)};
+  for (Value init : op.getNormalizer().init(rewriter, loc, tile.accumulator))
+    state.push_back(tile.filled({rows}, init, role));
+  return state;
+}
+
+SmallVector<Value> KeyLoops::loop(OpFoldResult lower, OpFoldResult upper, bool wholeTiles, ValueRange init,
+                                  Body body) {
+  std::optional<int64_t> from = getConstantIntValue(lower), to = getConstantIntValue(upper);
+  if (lower == upper || (from && to && *from >= *to))
+    return init;
+  OpFoldResult keyTile = rewriter.getIndexAttr(tile.plan.getKeys());
+  auto loop = scf::ForOp::create(rewriter, loc, tile.index(lower), tile.index(upper), tile.index(keyTile), init);
+  OpBuilder::InsertionGuard guard(rewriter);
+  rewriter.setInsertionPointToStart(loop.getBody());
+  KeyTile keys{loop.getInductionVar(), keyTile};
+  if (!wholeTiles) {
+    AffineExpr s0 = rewriter.getAffineSymbolExpr(0), s1 = rewriter.getAffineSymbolExpr(1);
+    AffineExpr most = rewriter.getAffineConstantExpr(tile.plan.getKeys());
+    AffineMap map = AffineMap::get(0, 2, {s0 - s1, most}, op.getContext());
+    keys.count = affine::makeComposedFoldedAffineMin(rewriter, loc, map, {upper, keys.start});
+  }
+  scf::YieldOp::create(rewriter, loc, body(keys, loop.getRegionIterArgs()));
+  return loop.getResults();
+}
+
+SmallVector<Value> KeyLoops::step(const KeyTile &keys, ValueRange state, bool withMask, bool guarded) {
+  Operands operands = load(keys, withMask);
+  TileOperand value = tile.slice(op.getValue(), getOpMap(op, 2), &keys);
+  unsigned row = tile.rowLoop, e = tile.loops.e;
+  ArrayAttr maps = getMaps(operands, &value, {tile.getMap({e, row}), tile.getMap({row})});
+  auto online = OnlineOp::create(rewriter, loc, TypeRange(state), operands.query.value, operands.key.value, value.value,
+                                 getValues(operands.similarity), getValues(operands.score), getValues(operands.mask),
+                                 operands.captures, operands.offsets, state, maps, APFloat(scale),
+                                 APFloat(exponentScale), op.getNormalizer(), guarded, tile.plan);
+  cloneRegions(online.getSimilarity(), online.getScore(), online.getMask(), withMask);
+  return online.getResults();
+}
+
+SmallVector<Value> KeyLoops::accumulate() {
+  SmallVector<Value> state = freshState("init");
+  OpFoldResult lower = bounds[ranges.lower], upper = bounds[ranges.upper];
+  bool anyMask = false;
+  for (const KeySegment &segment : ranges.segments) {
+    bool withMask = segment.kind == KeySegment::Kind::Partial;
+    anyMask |= withMask;
+    state = loop(bounds[segment.lower], bounds[segment.upper], segment.kind == KeySegment::Kind::Full, state,
+                 [&](const KeyTile &keys, ValueRange args) { return step(keys, args, withMask, /*guarded=*/false); });
+  }
+  if (getConstantIntValue(upper) == 0)
+    return state;
+
+  // A key that is not kept has weight 0, but 0 * NaN and 0 * infinity are NaN. They can come from a masked key or from
+  // a score of -inf, in any segment, and are rare: look once at the end, and redo the rows with selections.
+  Value bad = hasNonFinite(state.front());
+  auto redo = scf::IfOp::create(rewriter, loc, TypeRange(ValueRange(state)), bad, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(rewriter);
+  rewriter.setInsertionPointToStart(redo.thenBlock());
+  SmallVector<Value> again =
+      loop(lower, upper, /*wholeTiles=*/false, freshState("redo"),
+           [&](const KeyTile &keys, ValueRange args) { return step(keys, args, anyMask, /*guarded=*/true); });
+  scf::YieldOp::create(rewriter, loc, again);
+  rewriter.setInsertionPointToStart(redo.elseBlock());
+  scf::YieldOp::create(rewriter, loc, state);
+  return redo.getResults();
+}
+
+Value KeyLoops::hasNonFinite(Value acc) {
+  NamedAttribute role = rewriter.getNamedAttr(kRoleName, rewriter.getStringAttr("check"));
+  Value zero = tile.zero(tile.accumulator);
+  AffineExpr d0 = rewriter.getAffineDimExpr(0), d1 = rewriter.getAffineDimExpr(1);
+  auto parallel = utils::IteratorType::parallel, reduction = utils::IteratorType::reduction;
+  // x * 0 is 0 for a finite x and NaN otherwise, and a sum is NaN if one of its terms is. Lane by lane first.
+  Value perRow = tile.filled({tile.plan.getRows()}, zero, "check");
+  perRow = linalg::GenericOp::create(
+               rewriter, loc, perRow.getType(), ValueRange{acc}, ValueRange{perRow},
+               ArrayRef<AffineMap>{AffineMap::get(2, 0, {d0, d1}, op.getContext()), AffineMap::get(2, 0, d1)},
+               ArrayRef<utils::IteratorType>{reduction, parallel},
+               [&](OpBuilder &builder, Location bodyLoc, ValueRange args) {
+                 Value test = arith::MulFOp::create(builder, bodyLoc, args[0], zero);
+                 Value sum = arith::AddFOp::create(builder, bodyLoc, args[1], test);
+                 linalg::YieldOp::create(builder, bodyLoc, sum);
+               },
+               {role})
+               .getResult(0);
+  Value total = tile.filled({}, zero, "check");
+  total = linalg::GenericOp::create(
+              rewriter, loc, total.getType(), ValueRange{perRow}, ValueRange{total},
+              ArrayRef<AffineMap>{AffineMap::get(1, 0, d0), AffineMap::get(1, 0, op.getContext())},
+              ArrayRef<utils::IteratorType>{reduction},
+              [&](OpBuilder &builder, Location bodyLoc, ValueRange args) {
+                Value sum = arith::AddFOp::create(builder, bodyLoc, args[1], args[0]);
+                linalg::YieldOp::create(builder, bodyLoc, sum);
+              },
+              {role})
+              .getResult(0);
+  Value sum = tensor::ExtractOp::create(rewriter, loc, total, ValueRange{});
+  return arith::CmpFOp::create(rewriter, loc, arith::CmpFPredicate::UNO, sum, sum);
+}
+
+Value KeyLoops::weigh(const KeyTile &keys, ArrayRef<Value> state, bool withMask) {
+  Operands operands = load(keys, withMask);
+  unsigned row = tile.rowLoop, key = tile.loops.key;
+  OpFoldResult zero = rewriter.getIndexAttr(0), one = rewriter.getIndexAttr(1);
+  OpFoldResult rows = rewriter.getIndexAttr(tile.plan.getRows());
+  Value scratch = tensor::EmptyOp::create(rewriter, loc, {tile.plan.getKeys(), tile.plan.getRows()}, tile.accumulator);
+  if (!getConstantIntValue(keys.count))
+    scratch = tensor::ExtractSliceOp::create(rewriter, loc, scratch, ArrayRef<OpFoldResult>{zero, zero},
+                                             ArrayRef<OpFoldResult>{keys.count, rows}, ArrayRef<OpFoldResult>{one, one});
+  ArrayAttr maps = getMaps(operands, nullptr, {tile.getMap({row}), tile.getMap({key, row})});
+  auto weights = WeightsOp::create(
+      rewriter, loc, scratch.getType(), operands.query.value, operands.key.value, getValues(operands.similarity),
+      getValues(operands.score), getValues(operands.mask), operands.captures, operands.offsets, state, scratch, maps,
+      APFloat(scale), APFloat(exponentScale), op.getNormalizer(), tile.plan);
+  cloneRegions(weights.getSimilarity(), weights.getScore(), weights.getMask(), withMask);
+  return tile.getValidRows(weights.getResult());
+}
+
+Value KeyLoops::writeWeights(ArrayRef<Value> state, const TileOperand &destination) {
+  Value result = tile.fill(destination.value, tile.zero(tile.accumulator), "unpack");
+  NamedAttribute role = rewriter.getNamedAttr(kRoleName, rewriter.getStringAttr("unpack"));
+  // Where the tile, over [keys, rows], goes in the destination.
+  bool keysFirst = cast<AffineDimExpr>(destination.map.getResult(0)).getPosition() ==
+                   static_cast<unsigned>(tile.loops.key);
+  AffineExpr d0 = rewriter.getAffineDimExpr(0), d1 = rewriter.getAffineDimExpr(1);
+  AffineMap from = keysFirst ? AffineMap::get(2, 0, {d0, d1}, op.getContext())
+                             : AffineMap::get(2, 0, {d1, d0}, op.getContext());
+  SmallVector<utils::IteratorType> iterators(2, utils::IteratorType::parallel);
+  auto unpack = [&](const KeyTile &keys, Value tileWeights, Value whole) -> Value {
+    SmallVector<OpFoldResult> offsets{rewriter.getIndexAttr(0), keys.start}, extents{tile.numRows, keys.count};
+    SmallVector<OpFoldResult> strides(2, rewriter.getIndexAttr(1));
+    if (keysFirst) {
+      std::swap(offsets[0], offsets[1]);
+      std::swap(extents[0], extents[1]);
+    }
+    Value part = tensor::ExtractSliceOp::create(rewriter, loc, whole, offsets, extents, strides);
+    auto copy = linalg::GenericOp::create(
+        rewriter, loc, part.getType(), ValueRange{tileWeights}, ValueRange{part},
+        ArrayRef<AffineMap>{from, rewriter.getMultiDimIdentityMap(2)}, iterators,
+        [](OpBuilder &builder, Location bodyLoc, ValueRange args) {
+          linalg::YieldOp::create(builder, bodyLoc, args[0]);
+        },
+        {role});
+    return tensor::InsertSliceOp::create(rewriter, loc, copy.getResult(0), whole, offsets, extents, strides);
+  };
+  for (const KeySegment &segment : ranges.segments) {
+    bool withMask = segment.kind == KeySegment::Kind::Partial;
+    result = loop(bounds[segment.lower], bounds[segment.upper], segment.kind == KeySegment::Kind::Full, result,
+                  [&](const KeyTile &keys, ValueRange args) {
+                    return SmallVector<Value>{unpack(keys, weigh(keys, state, withMask), args[0])};
+                  })
+                 .front();
+  }
+  return result;
+}
+
+} // namespace attn

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "RowTile.h"
+
+#include "attn/Analysis/LoopSizes.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+
+namespace attn {
+
+static unsigned getLoop(AffineExpr expr) { return cast<AffineDimExpr>(expr).getPosition(); }
+
+RowTile::RowTile(RewriterBase &rewriter, GenericOp op, unsigned rowLoop, PlanAttr plan, ArrayRef<OpFoldResult> sizes,
+                 const DenseMap<unsigned, Value> &fixed, Value tileNumber)
+    : rewriter(rewriter), loc(op.getLoc()), op(op), loops(getLoopInfo(op)), rowLoop(rowLoop), plan(plan),
+      accumulator(getAccumulatorType(op)), sizes(sizes), fixed(fixed) {
+  int64_t rows = plan.getRows();
+  std::optional<int64_t> count = getConstantIntValue(sizes[rowLoop]);
+  AffineExpr s0 = rewriter.getAffineSymbolExpr(0), s1 = rewriter.getAffineSymbolExpr(1);
+  if (count && *count <= rows) {
+    // One tile: its shapes are static although the number of the tile is a loop variable.
+    rowStart = rewriter.getIndexAttr(0);
+    numRows = rewriter.getIndexAttr(*count);
+    return;
+  }
+  rowStart = affine::makeComposedFoldedAffineApply(rewriter, loc, s0 * rows, {tileNumber});
+  numRows = rewriter.getIndexAttr(rows);
+  if (!count || *count % rows != 0) {
+    AffineMap map = AffineMap::get(0, 2, {s0 - s1, rewriter.getAffineConstantExpr(rows)}, op.getContext());
+    numRows = affine::makeComposedFoldedAffineMin(rewriter, loc, map, {sizes[rowLoop], rowStart});
+  }
+}
+
+OpFoldResult RowTile::getPosition(unsigned loop, OpFoldResult local) {
+  if (op.getOffsets().empty())
+    return local;
+  AffineExpr sum = rewriter.getAffineSymbolExpr(0) + rewriter.getAffineSymbolExpr(1);
+  OpFoldResult offset = getAsOpFoldResult(Value(op.getOffsets()[loop]));
+  return affine::makeComposedFoldedAffineApply(rewriter, loc, sum, {local, offset});
+}
+
+SmallVector<Value> RowTile::getOffsets(const KeyTile &keys) {
+  SmallVector<Value> offsets;
+  for (unsigned loop = 0; loop < loops.getNumLoops(); ++loop) {
+    OpFoldResult local = rewriter.getIndexAttr(0);
+    if (isFixed(loop))
+      local = fixed.lookup(loop);
+    else if (loop == rowLoop)
+      local = rowStart;
+    else if (loop == static_cast<unsigned>(loops.key))
+      local = keys.start;
+    offsets.push_back(index(getPosition(loop, local)));
+  }
+  return offsets;
+}
+
+void RowTile::getSlice(AffineMap map, const KeyTile *keys, SmallVectorImpl<OpFoldResult> &offsets,
+                       SmallVectorImpl<OpFoldResult> &sliceSizes, SmallVectorImpl<OpFoldResult> &strides) {
+  OpFoldResult zero = rewriter.getIndexAttr(0), one = rewriter.getIndexAttr(1);
+  for (AffineExpr expr : map.getResults()) {
+    unsigned loop = getLoop(expr);
+    bool isKey = loop == static_cast<unsigned>(loops.key);
+    assert((!isKey || keys) && "an operand over keys is sliced inside the key loop");
+    if (isFixed(loop)) {
+      offsets.push_back(fixed.lookup(loop));
+      sliceSizes.push_back(one);
+    } else if (loop == rowLoop || isKey) {
+      offsets.push_back(isKey ? keys->start : rowStart);
+      sliceSizes.push_back(isKey ? keys->count : numRows);
+    } else {
+      offsets.push_back(zero);
+      sliceSizes.push_back(sizes[loop]);
+    }
+    strides.push_back(one);
+  }
+}
+
+TileOperand RowTile::slice(Value tensor, AffineMap map, const KeyTile *keys) {
+  SmallVector<OpFoldResult> offsets, sliceSizes, strides;
+  getSlice(map, keys, offsets, sliceSizes, strides);
+  SmallVector<unsigned> remaining;
+  SmallVector<int64_t> shape;
+  for (auto [expr, size] : llvm::zip(map.getResults(), sliceSizes)) {
+    if (isFixed(getLoop(expr)))
+      continue;
+    remaining.push_back(getLoop(expr));
+    shape.push_back(getConstantIntValue(size).value_or(ShapedType::kDynamic));
+  }
+  auto type = RankedTensorType::get(shape, getElementTypeOrSelf(tensor.getType()));
+  Value result = tensor::ExtractSliceOp::create(rewriter, loc, type, tensor, offsets, sliceSizes, strides);
+  return {result, getMap(remaining)};
+}
+
+TileOperand RowTile::pack(const TileOperand &slice, const KeyTile *keys, Type elementType,
+                          function_ref<Value(OpBuilder &, Location, Value)> convert) {
+  // Rows go last; the other dimensions keep their order.
+  SmallVector<unsigned> order;
+  SmallVector<int64_t> shape;
+  SmallVector<OpFoldResult> extents;
+  for (AffineExpr expr : slice.map.getResults()) {
+    unsigned loop = getLoop(expr);
+    if (loop == rowLoop)
+      continue;
+    bool isKey = loop == static_cast<unsigned>(loops.key);
+    order.push_back(loop);
+    extents.push_back(isKey ? keys->count : sizes[loop]);
+    shape.push_back(isKey ? plan.getKeys() : *getConstantIntValue(sizes[loop]));
+  }
+  order.push_back(rowLoop);
+  shape.push_back(plan.getRows());
+  extents.push_back(rewriter.getIndexAttr(plan.getRows()));
+
+  // The scratch has a static size; of its keys a tail uses the first ones.
+  SmallVector<OpFoldResult> zeros(order.size(), rewriter.getIndexAttr(0)), ones(order.size(), rewriter.getIndexAttr(1));
+  Value scratch = tensor::EmptyOp::create(rewriter, loc, shape, elementType);
+  if (keys && !getConstantIntValue(keys->count))
+    scratch = tensor::ExtractSliceOp::create(rewriter, loc, scratch, zeros, extents, ones);
+  Value destination = scratch;
+  if (!isAlwaysWhole()) {
+    scratch = fill(scratch, zero(elementType), "pack");
+    extents.back() = numRows;
+    destination = tensor::ExtractSliceOp::create(rewriter, loc, scratch, zeros, extents, ones);
+  }
+
+  // Loops of the copy are the dimensions of what it writes.
+  auto position = [&](AffineExpr expr) {
+    return rewriter.getAffineDimExpr(llvm::find(order, getLoop(expr)) - order.begin());
+  };
+  SmallVector<AffineExpr> source = llvm::map_to_vector(slice.map.getResults(), position);
+  SmallVector<AffineMap> maps{AffineMap::get(order.size(), 0, source, op.getContext()),
+                              rewriter.getMultiDimIdentityMap(order.size())};
+  SmallVector<utils::IteratorType> iterators(order.size(), utils::IteratorType::parallel);
+  NamedAttribute role = rewriter.getNamedAttr(kRoleName, rewriter.getStringAttr("pack"));
+  auto copy = linalg::GenericOp::create(
+      rewriter, loc, destination.getType(), ValueRange{slice.value}, ValueRange{destination}, maps, iterators,
+      [&](OpBuilder &builder, Location bodyLoc, ValueRange args) {
+        linalg::YieldOp::create(builder, bodyLoc, convert(builder, bodyLoc, args[0]));
+      },
+      {role});
+  Value packed = copy.getResult(0);
+  if (destination != scratch)
+    packed = tensor::InsertSliceOp::create(rewriter, loc, packed, scratch, zeros, extents, ones);
+  return {packed, getMap(order)};
+}
+
+TileOperand RowTile::load(Value tensor, AffineMap map, const KeyTile *keys) {
+  TileOperand operand = slice(tensor, map, keys);
+  if (!map.isFunctionOfDim(rowLoop))
+    return operand;
+  return pack(operand, keys, getElementTypeOrSelf(tensor.getType()),
+              [](OpBuilder &, Location, Value value) { return value; });
+}
+
+Value RowTile::fill(Value tensor, Value value, StringRef role) {
+  auto fill = linalg::FillOp::create(rewriter, loc, value, tensor);
+  fill->setAttr(kRoleName, rewriter.getStringAttr(role));
+  return fill.getResult(0);
+}
+
+Value RowTile::filled(ArrayRef<int64_t> shape, Value value, StringRef role) {
+  return fill(tensor::EmptyOp::create(rewriter, loc, shape, value.getType()), value, role);
+}
+
+Value RowTile::zero(Type type) { return arith::ConstantOp::create(rewriter, loc, rewriter.getZeroAttr(type)); }
+
+Value RowTile::index(OpFoldResult value) { return getValueOrCreateConstantIndexOp(rewriter, loc, value); }
+
+Value RowTile::getValidRows(Value tensor) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  if (isAlwaysWhole())
+    return tensor;
+  SmallVector<OpFoldResult> offsets(type.getRank(), rewriter.getIndexAttr(0));
+  SmallVector<OpFoldResult> strides(type.getRank(), rewriter.getIndexAttr(1));
+  SmallVector<OpFoldResult> extents = tensor::getMixedSizes(rewriter, loc, tensor);
+  extents.back() = numRows;
+  return tensor::ExtractSliceOp::create(rewriter, loc, tensor, offsets, extents, strides);
+}
+
+AffineMap RowTile::getMap(ArrayRef<unsigned> results) {
+  SmallVector<AffineExpr> exprs =
+      llvm::map_to_vector(results, [&](unsigned loop) { return rewriter.getAffineDimExpr(loop); });
+  return AffineMap::get(loops.getNumLoops(), 0, exprs, op.getContext());
+}
+
+} // namespace attn

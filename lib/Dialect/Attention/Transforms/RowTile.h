@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// One tile of query rows while attn.generic is being tiled: its place in the problem, and slices of operands.
+#ifndef ATTN_LIB_DIALECT_ATTENTION_TRANSFORMS_ROWTILE_H
+#define ATTN_LIB_DIALECT_ATTENTION_TRANSFORMS_ROWTILE_H
+
+#include "attn/Dialect/Attention/IR/Attention.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/PatternMatch.h"
+
+namespace attn {
+
+/// A tensor and which loops of the attention op its dimensions are.
+struct TileOperand {
+  mlir::Value value;
+  mlir::AffineMap map;
+};
+
+/// Keys [start, start + count) of the op, counted from its first key.
+struct KeyTile {
+  mlir::OpFoldResult start, count;
+};
+
+/// Where a row tile is. `position` is what attn.index gives for the tile's first element: the op's offset included.
+class RowTile {
+public:
+  /// `fixed` gives a value to each batch loop and each row loop but `rowLoop`, whose tiles have `rowTile` rows;
+  /// `tileNumber` counts those.
+  RowTile(mlir::RewriterBase &rewriter, GenericOp op, unsigned rowLoop, PlanAttr plan,
+          llvm::ArrayRef<mlir::OpFoldResult> sizes, const llvm::DenseMap<unsigned, mlir::Value> &fixed,
+          mlir::Value tileNumber);
+
+  /// Position along `loop` of an element that is `local` elements into the op.
+  mlir::OpFoldResult getPosition(unsigned loop, mlir::OpFoldResult local);
+  /// Positions of the first element along every loop, as operands of a tile op.
+  llvm::SmallVector<mlir::Value> getOffsets(const KeyTile &keys);
+
+  /// The part of an operand of the op (with its indexing map) that this tile and `keys` need. Fixed loops disappear.
+  TileOperand slice(mlir::Value tensor, mlir::AffineMap map, const KeyTile *keys = nullptr);
+  /// Offsets, sizes and strides of `slice`.
+  void getSlice(mlir::AffineMap map, const KeyTile *keys, llvm::SmallVectorImpl<mlir::OpFoldResult> &offsets,
+                llvm::SmallVectorImpl<mlir::OpFoldResult> &sizes, llvm::SmallVectorImpl<mlir::OpFoldResult> &strides);
+
+  /// Copies a slice to a scratch tile that has the rows last: lanes are rows. Lanes beyond the rows of this tile hold
+  /// zeros. `convert` makes the value to store, of type `elementType`, from the value read.
+  TileOperand pack(const TileOperand &slice, const KeyTile *keys, mlir::Type elementType,
+                   llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::Value)> convert);
+  /// `slice`, packed where it is over rows, else as it lies.
+  TileOperand load(mlir::Value tensor, mlir::AffineMap map, const KeyTile *keys = nullptr);
+
+  /// `tensor`, filled with `value`. The role keeps fills for different ends apart: if common ones were merged, the
+  /// first to overwrite its own would have to copy it.
+  mlir::Value fill(mlir::Value tensor, mlir::Value value, llvm::StringRef role);
+  /// A new tensor filled with `value`.
+  mlir::Value filled(llvm::ArrayRef<int64_t> shape, mlir::Value value, llvm::StringRef role);
+  mlir::Value zero(mlir::Type type);
+  mlir::Value index(mlir::OpFoldResult value);
+  /// The lanes of a tensor over [.., rows] that are rows of this tile.
+  mlir::Value getValidRows(mlir::Value tensor);
+  /// Whether every tile has all of its rows.
+  bool isAlwaysWhole() const { return mlir::getConstantIntValue(numRows) == plan.getRows(); }
+  bool isFixed(unsigned loop) const { return fixed.contains(loop); }
+  mlir::Value getFixed(unsigned loop) const { return fixed.lookup(loop); }
+  /// Map over the loops of the op with these loops as results.
+  mlir::AffineMap getMap(llvm::ArrayRef<unsigned> results);
+
+  mlir::RewriterBase &rewriter;
+  mlir::Location loc;
+  GenericOp op;
+  LoopInfo loops;
+  unsigned rowLoop;
+  PlanAttr plan;
+  mlir::FloatType accumulator;
+  /// Size of each loop of the op.
+  llvm::SmallVector<mlir::OpFoldResult> sizes;
+  /// First row, counted from the op's first, and the number of rows.
+  mlir::OpFoldResult rowStart, numRows;
+
+private:
+  llvm::DenseMap<unsigned, mlir::Value> fixed;
+};
+
+/// Name of the attribute that says what a linalg op is for.
+inline constexpr llvm::StringLiteral kRoleName = "attn.role";
+/// Name of the discardable attribute that holds a plan.
+inline constexpr llvm::StringLiteral kPlanName = "attn.plan";
+
+} // namespace attn
+
+#endif // ATTN_LIB_DIALECT_ATTENTION_TRANSFORMS_ROWTILE_H

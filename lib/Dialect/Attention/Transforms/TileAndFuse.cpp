@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Takes attn.generic with a plan; leaves an scf.forall over row tiles, in it scf.for over key tiles and attn ops on
+// tiles. Loops are built by hand: bounds of the key loops come from the mask (KeyRanges), which no iteration domain of
+// a tiling interface can say. Rows are the last dimension of every tile, so that vector lanes are query rows: no
+// reduction then crosses lanes, and tails of rows are lanes that are not stored.
+
+#include "KeyLoops.h"
+#include "RowTile.h"
+#include "attn/Analysis/LoopSizes.h"
+#include "attn/Dialect/Attention/Transforms/Transforms.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "mlir/Pass/Pass.h"
+
+namespace attn {
+#define GEN_PASS_DEF_ATTNTILEANDFUSEPASS
+#include "attn/Dialect/Attention/Transforms/Passes.h.inc"
+} // namespace attn
+
+using namespace mlir;
+using namespace attn;
+
+/// Refuses what cannot be tiled, with a message for the user.
+static FailureOr<PlanAttr> checkTileable(GenericOp op, const LoopInfo &loops, ArrayRef<int64_t> sizes) {
+  auto plan = op->getAttrOfType<PlanAttr>(kPlanName);
+  if (!plan)
+    return op.emitError("expects a plan in '") << kPlanName << "': run attn-select-plan first";
+  if (!isa<SoftmaxAttr>(op.getNormalizer()))
+    return op.emitError("normalizer ") << op.getNormalizer() << " cannot be tiled yet: run attn-decompose-naively";
+  for (auto kind : op.getResultKinds().getAsRange<ResultKindAttr>()) {
+    ResultKind value = kind.getValue();
+    if (value != ResultKind::Out && value != ResultKind::Lse && value != ResultKind::Max &&
+        value != ResultKind::Weights)
+      return op.emitError("result '") << stringifyResultKind(value)
+                                      << "' cannot be tiled yet: run attn-decompose-naively";
+  }
+  for (auto [loop, letter] : {std::pair(loops.d, "D"), std::pair(loops.e, "Dv")})
+    if (ShapedType::isDynamic(sizes[loop]))
+      return op.emitError("cannot tile with '") << letter << "' of unknown size: compiling asks for a static one";
+  return plan;
+}
+
+/// Finishes a row tile: one result for each of the op's, to be inserted into `outs`.
+static SmallVector<Value> finishRows(RowTile &tile, KeyLoops &keyLoops, ArrayRef<Value> accAndState,
+                                     ArrayRef<TileOperand> outs) {
+  RewriterBase &rewriter = tile.rewriter;
+  GenericOp op = tile.op;
+  MLIRContext *context = op.getContext();
+  int64_t rows = tile.plan.getRows();
+  // Over two loops: rows and e.
+  auto compress = [&](AffineMap map) {
+    SmallVector<AffineExpr> exprs = llvm::map_to_vector(map.getResults(), [&](AffineExpr expr) {
+      return rewriter.getAffineDimExpr(cast<AffineDimExpr>(expr).getPosition() == tile.rowLoop ? 0 : 1);
+    });
+    return AffineMap::get(2, 0, exprs, context);
+  };
+  AffineMap rowMap = compress(tile.getMap({tile.rowLoop}));
+  SmallVector<AffineMap> maps{compress(tile.getMap({static_cast<unsigned>(tile.loops.e), tile.rowLoop})), rowMap};
+  SmallVector<Value> inits, validState;
+  SmallVector<Attribute> kinds;
+  int weights = -1;
+  for (auto [number, kind] : llvm::enumerate(op.getResultKinds().getAsRange<ResultKindAttr>())) {
+    if (kind.getValue() == ResultKind::Weights) {
+      weights = number;
+      continue;
+    }
+    kinds.push_back(kind);
+    inits.push_back(outs[number].value);
+    maps.push_back(compress(outs[number].map));
+  }
+  Value factor = tensor::EmptyOp::create(rewriter, tile.loc, {rows}, tile.accumulator);
+  // attn.weights reads the factor of every lane.
+  if (weights >= 0 && !tile.isAlwaysWhole())
+    factor = tile.fill(factor, tile.zero(tile.accumulator), "finalize");
+  inits.push_back(tile.getValidRows(factor));
+  maps.push_back(rowMap);
+  for (Value state : accAndState.drop_front())
+    validState.push_back(tile.getValidRows(state));
+  auto finalize = FinalizeOp::create(rewriter, tile.loc, TypeRange(ValueRange(inits)),
+                                     tile.getValidRows(accAndState.front()), validState, ValueRange{}, inits,
+                                     rewriter.getArrayAttr(kinds), rewriter.getAffineMapArrayAttr(maps),
+                                     op.getNormalizer());
+  SmallVector<Value> results(finalize.getResults());
+  Value validFactor = results.pop_back_val();
+  if (weights < 0)
+    return results;
+  if (!tile.isAlwaysWhole())
+    factor = tensor::InsertSliceOp::create(rewriter, tile.loc, validFactor, factor,
+                                           ArrayRef<OpFoldResult>{rewriter.getIndexAttr(0)},
+                                           ArrayRef<OpFoldResult>{tile.numRows},
+                                           ArrayRef<OpFoldResult>{rewriter.getIndexAttr(1)});
+  else
+    factor = validFactor;
+  SmallVector<Value> state(accAndState.drop_front());
+  state.push_back(factor);
+  results.insert(results.begin() + weights, keyLoops.writeWeights(state, outs[weights]));
+  return results;
+}
+
+FailureOr<scf::ForallOp> attn::tileAttention(RewriterBase &rewriter, GenericOp op) {
+  LoopInfo loops = getLoopInfo(op);
+  SmallVector<int64_t> staticSizes = getStaticLoopSizes(op);
+  FailureOr<PlanAttr> plan = checkTileable(op, loops, staticSizes);
+  if (failed(plan))
+    return failure();
+  Location loc = op.getLoc();
+  OpBuilder::InsertionGuard guard(rewriter);
+  rewriter.setInsertionPoint(op);
+  SmallVector<OpFoldResult> sizes;
+  for (const LoopSource &source : getLoopSources(op))
+    sizes.push_back(tensor::getMixedSize(rewriter, loc, source.tensor, source.dim));
+
+  // One iteration for each batch, each row of the loops that are not tiled, and each row tile, which varies fastest.
+  unsigned rowLoop = getTiledRowLoop(loops, staticSizes);
+  SmallVector<unsigned> fixedLoops(loops.batch);
+  llvm::copy_if(loops.row, std::back_inserter(fixedLoops), [&](unsigned loop) { return loop != rowLoop; });
+  SmallVector<OpFoldResult> counts = llvm::map_to_vector(fixedLoops, [&](unsigned loop) { return sizes[loop]; });
+  AffineExpr tiles = rewriter.getAffineSymbolExpr(0).ceilDiv(plan->getRows());
+  counts.push_back(affine::makeComposedFoldedAffineApply(rewriter, loc, tiles, {sizes[rowLoop]}));
+  auto forall = scf::ForallOp::create(rewriter, loc, counts, op.getInits(), /*mapping=*/std::nullopt);
+  forall->setAttr(kPlanName, *plan);
+
+  rewriter.setInsertionPointToStart(forall.getBody());
+  DenseMap<unsigned, Value> fixed;
+  SmallVector<Value> ivs = forall.getInductionVars();
+  for (auto [loop, iv] : llvm::zip(fixedLoops, ivs))
+    fixed[loop] = iv;
+  RowTile tile(rewriter, op, rowLoop, *plan, sizes, fixed, ivs.back());
+  KeyTile allKeys{rewriter.getIndexAttr(0), sizes[loops.key]};
+  unsigned firstOut = op.getIndexingMaps().size() - op.getInits().size();
+  SmallVector<AffineMap> outMaps;
+  SmallVector<TileOperand> outs;
+  for (auto [number, out] : llvm::enumerate(forall.getRegionIterArgs())) {
+    outMaps.push_back(cast<AffineMapAttr>(op.getIndexingMaps()[firstOut + number]).getValue());
+    outs.push_back(tile.slice(out, outMaps.back(), &allKeys));
+  }
+  KeyLoops keyLoops(tile);
+  SmallVector<Value> accAndState = keyLoops.accumulate();
+  SmallVector<Value> results = finishRows(tile, keyLoops, accAndState, outs);
+
+  SmallVector<SmallVector<OpFoldResult>> offsets(outs.size()), extents(outs.size()), strides(outs.size());
+  for (size_t number = 0; number < outs.size(); ++number)
+    tile.getSlice(outMaps[number], &allKeys, offsets[number], extents[number], strides[number]);
+  rewriter.setInsertionPointToStart(forall.getTerminator().getBody());
+  for (auto [number, out] : llvm::enumerate(forall.getRegionIterArgs()))
+    tensor::ParallelInsertSliceOp::create(rewriter, loc, results[number], out, offsets[number], extents[number],
+                                          strides[number]);
+  rewriter.replaceOp(op, forall.getResults());
+  return forall;
+}
+
+namespace {
+struct TileAndFuse : attn::impl::AttnTileAndFusePassBase<TileAndFuse> {
+  void runOnOperation() override {
+    SmallVector<GenericOp> ops;
+    getOperation()->walk([&](GenericOp op) { ops.push_back(op); });
+    IRRewriter rewriter(&getContext());
+    for (GenericOp op : ops)
+      if (failed(tileAttention(rewriter, op)))
+        return signalPassFailure();
+  }
+};
+} // namespace
