@@ -12,7 +12,7 @@
 #include "attn/Conversion/PrepareAbi/PrepareAbi.h"
 #endif
 #ifdef WITH_AttnTransforms
-#include "attn/Dialect/Attention/Transforms/Passes.h"
+#include "attn/Dialect/Attention/Transforms/Transforms.h"
 #endif
 #ifdef WITH_AttnTargetCPU
 #include "attn/Target/CPU/Passes.h"

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// The way down, stage by stage. Each arrow of docs/Architecture.md is one function here; no stage calls another.
+#ifndef ATTN_PIPELINES_PIPELINES_H
+#define ATTN_PIPELINES_PIPELINES_H
+
+#include "llvm/ADT/StringRef.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace mlir {
+class OpPassManager;
+} // namespace mlir
+
+namespace attn {
+
+/// What a module holds after a stage; the contracts are those of attn-verify-stage.
+enum class Stage { Import, Normalize, Plan, Tile, Linalg, Target };
+
+/// The stage named `name` (import, normalize, plan, tile, linalg, target), or nullopt.
+std::optional<Stage> parseStage(llvm::StringRef name);
+llvm::StringRef getStageName(Stage stage);
+
+/// What the CPU stages need to know of a machine.
+struct CPUDescription {
+  /// Width of a vector register, in bits: 128, 256 or 512.
+  int64_t vectorBits = 256;
+  /// Vector registers the instruction set names.
+  int64_t vectorRegisters = 16;
+  /// Whether a multiply-add is one instruction.
+  bool hasFma = true;
+  /// Name of the instruction set, for the description of a kernel.
+  std::string name;
+};
+
+/// Named ops become attn.generic; sizes that must agree are asserted.
+void buildNormalizeStage(mlir::OpPassManager &pm);
+
+/// Each attn.generic receives its #attn.plan; later stages take no decision.
+void buildPlanStage(mlir::OpPassManager &pm, const CPUDescription &cpu);
+
+/// attn.generic becomes a parallel loop over row tiles and loops over key tiles.
+void buildTileStage(mlir::OpPassManager &pm);
+
+/// Tile ops become linalg on tensors, arguments become views.
+void buildLinalgStage(mlir::OpPassManager &pm);
+
+/// From linalg on tensors to task functions of vector code, then to the llvm dialect with its C entry points.
+void buildTargetStage(mlir::OpPassManager &pm, const CPUDescription &cpu);
+
+/// All stages after `from` up to and with `to`.
+void buildCPUPipeline(mlir::OpPassManager &pm, Stage from, Stage to, const CPUDescription &cpu);
+
+/// Registers the stages as pipelines of attn-opt: attn-stage-normalize, .., and attn-cpu for all of them.
+void registerAttnPipelines();
+
+} // namespace attn
+
+#endif // ATTN_PIPELINES_PIPELINES_H

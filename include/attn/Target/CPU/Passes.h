@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef ATTN_TARGET_CPU_PASSES_H
+#define ATTN_TARGET_CPU_PASSES_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/Pass.h"
+
+namespace attn {
+
+#define GEN_PASS_DECL
+#include "attn/Target/CPU/Passes.h.inc"
+
+#define GEN_PASS_REGISTRATION
+#include "attn/Target/CPU/Passes.h.inc"
+
+} // namespace attn
+
+#endif // ATTN_TARGET_CPU_PASSES_H

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef ATTN_TARGET_CPU_PASSES_TD
+#define ATTN_TARGET_CPU_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def AttnOutlineTasksPass : Pass<"attn-outline-tasks", "::mlir::ModuleOp"> {
+  let summary = "Make the body of a kernel's parallel loop a function of a task number";
+  let description = [{
+    **Takes** bufferised kernel functions (attribute `attn.arguments`): scalar code and `cf.assert`, then one `scf.forall`
+    that carries `attn.plan`. **Leaves** for each NAME three private functions: `@NAME_task(args, task, scratch)`, one
+    iteration, with `attn.plan` and `attn.kernel`; `@NAME_tasks(args) -> index`, how many there are;
+    `@NAME_check(args) -> i32`, 0 or ATTN_ERROR_SHAPE when an assertion does not hold. Tasks count the row tiles of a head
+    fastest and backwards: under a causal mask the longest come first.
+    **Fails** when the function holds a second parallel loop, results, or anything else that touches memory.
+    (example: test/Target/CPU/outline-tasks.mlir)
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::memref::MemRefDialect"];
+}
+
+def AttnAssignWorkspacePass : Pass<"attn-assign-workspace", "::mlir::func::FuncOp"> {
+  let summary = "Place every buffer of a task in the scratch memory its caller passes";
+  let description = [{
+    **Takes** task functions (attribute `attn.kernel`) whose `memref.alloc` have constant size. **Leaves** `memref.view` of
+    the last argument, on 64-byte boundaries, and `workspace`, in bytes, in `attn.kernel`. Buffers of sibling blocks
+    share bytes. **Fails** on buffers of run-time size and on buffers that leave their block.
+    (example: test/Target/CPU/assign-workspace.mlir)
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect"];
+}
+
+def AttnVectorizeTilesPass : Pass<"attn-vectorize-tiles", "::mlir::func::FuncOp"> {
+  let summary = "Lower linalg ops on tiles to vector code whose lanes are the innermost dimension of the output";
+  let description = [{
+    **Takes** linalg ops on memrefs in a function with `attn.plan`, whose register tile says how many accumulators fit.
+    **Leaves** `scf.for`, `vector`, `arith`, `math` and `memref` loads and stores of single elements. Contractions keep
+    a block of accumulators in registers over all reductions; an elementwise op that only initialises a reduction's output
+    (fill, rescale) moves into the load of its accumulators; operands whose rows lie across the lanes are transposed in
+    registers; masks are computed in 32-bit lanes where intervals show that exact, else in 64.
+    **Fails** on indexing maps that are no projected permutations and on body ops without a form on lanes.
+    **Cost**: none hidden: every vector loaded or stored is one the linalg op names.
+    **Source**: the "lanes are query rows" formulation of docs/Architecture.md; register blocking as Goto & van de Geijn 2008.
+    (example: test/Target/CPU/vectorize-tiles.mlir)
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
+}
+
+def AttnExpandMathPass : Pass<"attn-expand-math", "::mlir::func::FuncOp"> {
+  let summary = "Expand mathematical functions in registers, so that no maths library is needed";
+  let description = [{
+    **Takes** `math` ops on f32 scalars and vectors. **Leaves** `math.fma` and what has an instruction (abs, sqrt, floor,
+    ceil, roundeven, trunc, copysign). `exp2` becomes a polynomial of degree 5 (relative error 1.5e-7 before rounding,
+    2^0 = 1 exactly; 0 below 2^-126, inf from 2^128, NaN stays NaN); the others take upstream's polynomial forms.
+    **Fails** on a function that would need a maths library, by name.
+    (example: test/Target/CPU/expand-math.mlir)
+  }];
+  let options = [
+    Option<"vectorBits", "vector-bits", "int64_t", "256", "Width of a vector register in bits; 512 uses scalef">,
+    Option<"hasFma", "fma", "bool", "true", "Whether the machine has fused multiply-add">
+  ];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+def AttnEmitEntryPointsPass : Pass<"attn-emit-entry-points", "::mlir::ModuleOp"> {
+  let summary = "Give each kernel the C interface of attn-c/Abi.h";
+  let description = [{
+    **Takes** a module of the `llvm` dialect. A kernel NAME is three functions: `@NAME_task(args, task, scratch)` with the
+    attribute `attn.kernel`, `@NAME_tasks(args) -> i64` and `@NAME_check(args) -> i32`, where `args` are memrefs in
+    MLIR's flat form (allocated, aligned, offset, sizes, strides) and scalars by value.
+    **Leaves** the functions `NAME`, `NAME_workspace_size`, `NAME_abi_version` and `NAME_description`, and everything else
+    with internal linkage. `attn.kernel` has moved to `@NAME`. `NAME` makes every check of attn_status before anything is
+    written, then runs the tasks one by one or through the caller's parallel_for. Its only memory is one struct on the
+    stack that the tasks share.
+    **Fails** when a kernel function is missing or has other arguments than `attn.kernel` says, when names clash, and
+    when a function is left without a body: an object must not need symbols of others.
+    **Cost**: tens of comparisons a call, one atomic addition a task.
+    (example: test/Target/CPU/emit-entry-points.mlir)
+  }];
+  let options = [
+    Option<"cpu", "cpu", "std::string", "\"\"", "Name of the instruction set, for NAME_description()">
+  ];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
+def AttnVerifyTargetPass : Pass<"attn-verify-target"> {
+  let summary = "Check that a kernel neither allocates nor copies buffers";
+  let description = [{
+    **Takes** any op at the level of `memref`, `scf` and `vector`, after attn-vectorize-tiles and attn-assign-workspace.
+    **Leaves** it as it is. **Fails** on `memref.alloc`, `memref.alloca` and `memref.realloc` of any size, on `memref.copy`,
+    and on ops of `attn`, `linalg`, `tensor` and `bufferization`; a note names the pass that owed their replacement.
+    (example: test/Target/CPU/verify-target-errors.mlir)
+  }];
+}
+
+#endif // ATTN_TARGET_CPU_PASSES_TD

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// The target stage for CPUs: bufferise, outline, place, vectorise, convert.
+#include "attn/Pipelines/Pipelines.h"
+#include "attn/Target/CPU/Passes.h"
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+namespace attn {
+
+/// Tensors become buffers; everything is updated in place or the verifier says what is not.
+static void addBufferization(OpPassManager &pm) {
+  pm.addPass(bufferization::createEmptyTensorToAllocTensorPass());
+  bufferization::OneShotBufferizePassOptions options;
+  options.bufferizeFunctionBoundaries = true;
+  options.functionBoundaryTypeConversion = bufferization::LayoutMapOption::IdentityLayoutMap;
+  pm.addPass(bufferization::createOneShotBufferizePass(options));
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  // Equal views have met: copies of a view to itself fold away.
+  pm.addPass(createCanonicalizerPass());
+}
+
+static void addLLVMConversion(OpPassManager &pm) {
+  pm.addPass(memref::createExpandStridedMetadataPass());
+  pm.addPass(createLowerAffinePass());
+  pm.addPass(createSCFToControlFlowPass());
+  ConvertVectorToLLVMPassOptions vector;
+  vector.x86Vector = true;
+  pm.addPass(createConvertVectorToLLVMPass(vector));
+  pm.addPass(createConvertMathToLLVMPass());
+  pm.addPass(createFinalizeMemRefToLLVMConversionPass());
+  pm.addPass(createArithToLLVMConversionPass());
+  pm.addPass(createConvertIndexToLLVMPass());
+  pm.addPass(createUBToLLVMConversionPass());
+  pm.addPass(createConvertControlFlowToLLVMPass());
+  pm.addPass(createConvertFuncToLLVMPass());
+  pm.addPass(createReconcileUnrealizedCastsPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+void buildTargetStage(OpPassManager &pm, const CPUDescription &cpu) {
+  addBufferization(pm);
+  pm.addPass(createAttnOutlineTasksPass());
+  // What the task does not use of the kernel's scalar code goes, and views of views meet.
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addNestedPass<func::FuncOp>(createAttnAssignWorkspacePass());
+  pm.addNestedPass<func::FuncOp>(createAttnVectorizeTilesPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addPass(createLoopInvariantCodeMotionPass());
+  AttnExpandMathPassOptions math;
+  math.vectorBits = cpu.vectorBits;
+  math.hasFma = cpu.hasFma;
+  pm.addNestedPass<func::FuncOp>(createAttnExpandMathPass(math));
+  // The polynomial's constants leave the loops.
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addPass(createLoopInvariantCodeMotionPass());
+  addLLVMConversion(pm);
+  AttnEmitEntryPointsPassOptions entry;
+  entry.cpu = cpu.name;
+  pm.addPass(createAttnEmitEntryPointsPass(entry));
+}
+
+} // namespace attn

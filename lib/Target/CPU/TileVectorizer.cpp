@@ -1,0 +1,470 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "TileVectorizer.h"
+
+#include "BodyVectorizer.h"
+#include "TileAccess.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+
+namespace attn {
+namespace {
+
+/// Positions of all loops of the op being vectorised: scalars of index type.
+using Positions = SmallVector<Value>;
+
+class TileVectorizer {
+public:
+  TileVectorizer(RewriterBase &rewriter, linalg::GenericOp op, RegisterTile tile)
+      : b(rewriter), loc(op.getLoc()), op(op), tile(tile) {}
+
+  FailureOr<Operation *> run();
+
+private:
+  LogicalResult analyze();
+  void findInitializer();
+
+  // Loop nests, from the outside in. Each calls the next for one block of its loop.
+  LogicalResult forOuter(unsigned index, Positions &at);
+  LogicalResult forRows(Positions &at);
+  LogicalResult forLanes(Positions &at, int64_t rows);
+  LogicalResult forTransposed(Positions &at);
+  LogicalResult forReductions(Positions &at, int64_t rows, int64_t vectors, int64_t width);
+
+  LogicalResult reductionNest(unsigned index, Positions &at, int64_t rows, int64_t vectors, int64_t width,
+                              SmallVectorImpl<Value> &accumulators);
+  LogicalResult block(Positions &at, int64_t rows, int64_t vectors, int64_t width, SmallVectorImpl<Value> &accumulators);
+  LogicalResult transposedBlock(Positions &at, int64_t laneCount, bool wholeBlock);
+  LogicalResult initialValue(OpOperand *output, Positions &at, int64_t width, Value &result);
+
+  Value extent(unsigned loop) { return getValueOrCreateConstantIndexOp(b, loc, extents[loop]); }
+  Value constant(int64_t value) { return arith::ConstantIndexOp::create(b, loc, value); }
+  Value add(Value a, int64_t n) {
+    return n == 0 ? a : Value(arith::AddIOp::create(b, loc, a, constant(n), arith::IntegerOverflowFlags::nsw));
+  }
+  AffineMap mapOf(OpOperand *operand) { return op.getMatchingIndexingMap(operand); }
+  bool uses(OpOperand *operand, unsigned loop) { return mapOf(operand).isFunctionOfDim(loop); }
+  bool isCarried(OpOperand *output) {
+    return llvm::any_of(reductions, [&](unsigned loop) { return !uses(output, loop); });
+  }
+  /// `body` for lower, lower + step, ... below upper, as an scf.for without results.
+  LogicalResult loop(Value lower, Value upper, int64_t step, function_ref<LogicalResult(Value)> body);
+
+  RewriterBase &b;
+  Location loc;
+  linalg::GenericOp op;
+  RegisterTile tile;
+
+  SmallVector<OpFoldResult> extents;
+  int lanesLoop = -1;                // -1: every output is a scalar
+  int rowsLoop = -1;                 // the loop blocked by tile.rows; -1: none
+  int transposedLoop = -1;           // the innermost loop of the operand to transpose; -1: none
+  OpOperand *transposedOperand = nullptr;
+  SmallVector<unsigned> outer, reductions;
+  SmallVector<OpOperand *> carried;
+  linalg::LinalgOp initializer;      // erased with the op; null: none
+};
+
+} // namespace
+
+LogicalResult TileVectorizer::analyze() {
+  for (AffineMap map : op.getIndexingMapsArray())
+    if (!map.isProjectedPermutation(/*allowZeroInResults=*/true))
+      return op.emitError("cannot vectorise an operand whose indexing map is no projected permutation");
+  b.setInsertionPoint(op);
+  for (Range range : cast<linalg::LinalgOp>(op.getOperation()).createLoopRanges(b, loc))
+    extents.push_back(range.size);
+  SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
+  OpOperand *firstOutput = op.getDpsInitOperand(0);
+  AffineMap out = mapOf(firstOutput);
+  if (out.getNumResults() > 0)
+    if (auto dim = dyn_cast<AffineDimExpr>(out.getResults().back()))
+      lanesLoop = dim.getPosition();
+  for (unsigned loop = 0; loop < iterators.size(); ++loop) {
+    if (int(loop) == lanesLoop)
+      continue;
+    (iterators[loop] == utils::IteratorType::reduction ? reductions : outer).push_back(loop);
+  }
+  for (OpOperand &output : op.getDpsInitsMutable()) {
+    if (!isCarried(&output))
+      continue;
+    if (llvm::any_of(reductions, [&](unsigned loop) { return uses(&output, loop); }))
+      return op.emitError("cannot vectorise an output that uses some but not all reduction loops");
+    carried.push_back(&output);
+  }
+  // Only contractions gain from a block of several rows: they reuse every loaded vector that often.
+  if (!carried.empty() && !outer.empty()) {
+    rowsLoop = outer.back();
+    outer.pop_back();
+  }
+  for (OpOperand &operand : op->getOpOperands()) {
+    AffineMap map = mapOf(&operand);
+    if (lanesLoop < 0 || !map.isFunctionOfDim(lanesLoop) || map.getResults().back() == b.getAffineDimExpr(lanesLoop))
+      continue;
+    auto last = dyn_cast<AffineDimExpr>(map.getResults().back());
+    if (transposedOperand || !last || !reductions.empty() || op.getNumDpsInits() != 1)
+      return op.emitError("cannot vectorise: an operand would have to be transposed inside a reduction");
+    transposedOperand = &operand;
+    transposedLoop = last.getPosition();
+    llvm::erase(outer, unsigned(transposedLoop));
+  }
+  return success();
+}
+
+/// The op right before this one, if all it does is to initialise the one carried output elementwise.
+void TileVectorizer::findInitializer() {
+  if (carried.size() != 1 || lanesLoop < 0)
+    return;
+  Operation *previous = op->getPrevNode();
+  while (previous && !isa<linalg::LinalgOp>(previous) && isMemoryEffectFree(previous))
+    previous = previous->getPrevNode();
+  auto candidate = dyn_cast_or_null<linalg::LinalgOp>(previous);
+  if (!candidate || candidate.getNumDpsInits() != 1 || candidate.getNumParallelLoops() != candidate.getNumLoops())
+    return;
+  Value target = carried[0]->get();
+  if (candidate.getDpsInits()[0] != target)
+    return;
+  // No other operand may read what the initialiser would have written.
+  for (OpOperand &operand : op->getOpOperands())
+    if (&operand != carried[0] && operand.get() == target)
+      return;
+  AffineMap candidateOut = candidate.getIndexingMapsArray().back();
+  if (!candidateOut.isPermutation())
+    return;
+  for (OpOperand *input : candidate.getDpsInputOperands()) {
+    AffineMap map = candidate.getMatchingIndexingMap(input);
+    bool isScalar = !isa<MemRefType>(input->get().getType());
+    if (!isScalar && !map.isProjectedPermutation(true))
+      return;
+  }
+  initializer = candidate;
+}
+
+LogicalResult TileVectorizer::loop(Value lower, Value upper, int64_t step, function_ref<LogicalResult(Value)> body) {
+  auto low = getConstantIntValue(lower), high = getConstantIntValue(upper);
+  if (low && high && *low >= *high)
+    return success();
+  if (low && high && *high - *low <= step)
+    return body(lower);
+  OpBuilder::InsertionGuard guard(b);
+  auto forOp = scf::ForOp::create(b, loc, lower, upper, constant(step));
+  b.setInsertionPointToStart(forOp.getBody());
+  return body(forOp.getInductionVar());
+}
+
+LogicalResult TileVectorizer::forOuter(unsigned index, Positions &at) {
+  if (index == outer.size())
+    return transposedOperand ? forTransposed(at) : forRows(at);
+  return loop(constant(0), extent(outer[index]), 1, [&](Value position) {
+    at[outer[index]] = position;
+    return forOuter(index + 1, at);
+  });
+}
+
+/// Blocks of tile.rows rows, then what remains in smaller ones.
+LogicalResult TileVectorizer::forRows(Positions &at) {
+  if (rowsLoop < 0)
+    return forLanes(at, 1);
+  Value begin = constant(0);
+  SmallVector<int64_t> blocks = {tile.rows};
+  if (tile.rows > 4)
+    blocks.push_back(2);
+  if (tile.rows > 1)
+    blocks.push_back(1);
+  auto size = getConstantIntValue(extents[rowsLoop]);
+  if (size && *size > tile.rows && *size % tile.rows)
+    blocks = {tile.rows, *size % tile.rows};
+  else if (size)
+    blocks = {std::min(*size, tile.rows)};
+  for (int64_t rows : blocks) {
+    Value end = extent(rowsLoop);
+    if (rows > 1) {
+      AffineExpr s0 = b.getAffineSymbolExpr(0), s1 = b.getAffineSymbolExpr(1);
+      end = affine::makeComposedAffineApply(b, loc, s0 + (s1 - s0).floorDiv(rows) * rows, {begin, extents[rowsLoop]});
+    }
+    if (size) {
+      int64_t low = *getConstantIntValue(begin);
+      end = constant(low + (*size - low) / rows * rows);
+    }
+    if (failed(loop(begin, end, rows, [&](Value position) {
+          at[rowsLoop] = position;
+          return forLanes(at, rows);
+        })))
+      return failure();
+    begin = end;
+  }
+  return success();
+}
+
+/// Blocks of vectors, then single vectors, then single elements.
+LogicalResult TileVectorizer::forLanes(Positions &at, int64_t rows) {
+  if (lanesLoop < 0)
+    return forReductions(at, rows, 1, 1);
+  Value begin = constant(0);
+  auto size = getConstantIntValue(extents[lanesLoop]);
+  struct Block {
+    int64_t vectors, width;
+  };
+  for (Block block : {Block{tile.vectors, tile.lanes}, Block{1, tile.lanes}, Block{1, 1}}) {
+    int64_t step = block.vectors * block.width;
+    Value end;
+    if (size) {
+      int64_t low = *getConstantIntValue(begin);
+      end = constant(low + (*size - low) / step * step);
+    } else {
+      AffineExpr s0 = b.getAffineSymbolExpr(0), s1 = b.getAffineSymbolExpr(1);
+      end = affine::makeComposedAffineApply(b, loc, s0 + (s1 - s0).floorDiv(step) * step, {begin, extents[lanesLoop]});
+    }
+    if (failed(loop(begin, end, step, [&](Value position) {
+          at[lanesLoop] = position;
+          return forReductions(at, rows, block.vectors, block.width);
+        })))
+      return failure();
+    begin = end;
+  }
+  return success();
+}
+
+LogicalResult TileVectorizer::initialValue(OpOperand *output, Positions &at, int64_t width, Value &result) {
+  if (!initializer) {
+    result = loadElements(b, loc, output->get(), mapOf(output), at, lanesLoop, width);
+    return success();
+  }
+  // Positions of the initialiser's loops, through the output both write.
+  AffineMap out = mapOf(output), initializerOut = initializer.getIndexingMapsArray().back();
+  Positions initializerAt(initializer.getNumLoops());
+  int initializerLanes = -1;
+  for (auto [mine, its] : llvm::zip_equal(out.getResults(), initializerOut.getResults())) {
+    auto loop = cast<AffineDimExpr>(its).getPosition();
+    auto position = dyn_cast<AffineDimExpr>(mine);
+    initializerAt[loop] = position ? at[position.getPosition()] : constant(0);
+    if (position && int(position.getPosition()) == lanesLoop)
+      initializerLanes = loop;
+  }
+  SmallVector<Value> arguments, results;
+  for (OpOperand &operand : initializer->getOpOperands()) {
+    if (!isa<MemRefType>(operand.get().getType()))
+      arguments.push_back(operand.get());
+    else if (initializer.getMatchingBlockArgument(&operand).use_empty())
+      arguments.push_back(getZero(b, loc, getElementTypeOrSelf(operand.get().getType())));
+    else
+      arguments.push_back(loadElements(b, loc, operand.get(), initializer.getMatchingIndexingMap(&operand), initializerAt,
+                                       initializerLanes, width));
+  }
+  BodyVectorizer body(b, loc, width);
+  if (failed(body.run(*initializer.getBlock(), arguments, initializerAt, initializerLanes, results)))
+    return failure();
+  result = results[0];
+  return success();
+}
+
+/// One register tile: accumulators in, all reductions, accumulators out.
+LogicalResult TileVectorizer::forReductions(Positions &at, int64_t rows, int64_t vectors, int64_t width) {
+  auto atElement = [&](int64_t row, int64_t vector) {
+    Positions position = at;
+    if (rowsLoop >= 0)
+      position[rowsLoop] = add(position[rowsLoop], row);
+    if (lanesLoop >= 0)
+      position[lanesLoop] = add(position[lanesLoop], vector * width);
+    return position;
+  };
+  SmallVector<Value> accumulators;
+  for (OpOperand *output : carried)
+    for (int64_t row = 0; row < rows; ++row)
+      for (int64_t vector = 0; vector < vectors; ++vector) {
+        Positions position = atElement(row, vector);
+        Value value;
+        if (failed(initialValue(output, position, width, value)))
+          return failure();
+        accumulators.push_back(value);
+      }
+  if (failed(reductionNest(0, at, rows, vectors, width, accumulators)))
+    return failure();
+  unsigned index = 0;
+  for (OpOperand *output : carried)
+    for (int64_t row = 0; row < rows; ++row)
+      for (int64_t vector = 0; vector < vectors; ++vector) {
+        Positions position = atElement(row, vector);
+        storeElements(b, loc, accumulators[index++], output->get(), mapOf(output), position, lanesLoop);
+      }
+  return success();
+}
+
+LogicalResult TileVectorizer::reductionNest(unsigned index, Positions &at, int64_t rows, int64_t vectors, int64_t width,
+                                            SmallVectorImpl<Value> &accumulators) {
+  if (index == reductions.size())
+    return block(at, rows, vectors, width, accumulators);
+  unsigned loopNumber = reductions[index];
+  // The innermost loop of a contraction runs two steps an iteration: the loop's own instructions cost 1 to 2 % of it.
+  int64_t unroll = index + 1 == reductions.size() && rows > 1 ? 2 : 1;
+  auto size = getConstantIntValue(extents[loopNumber]);
+  Value begin = constant(0);
+  for (int64_t step = unroll; step >= 1; --step) {
+    Value end = extent(loopNumber);
+    if (size) {
+      int64_t low = *getConstantIntValue(begin);
+      end = constant(low + (*size - low) / step * step);
+      if (low == *size)
+        continue;
+    } else if (step > 1) {
+      end = affine::makeComposedAffineApply(b, loc, b.getAffineSymbolExpr(0).floorDiv(step) * step, {extents[loopNumber]});
+    }
+    OpBuilder::InsertionGuard guard(b);
+    auto forOp = scf::ForOp::create(b, loc, begin, end, constant(step), accumulators);
+    b.setInsertionPointToStart(forOp.getBody());
+    SmallVector<Value> inner(forOp.getRegionIterArgs());
+    for (int64_t k = 0; k < step; ++k) {
+      at[loopNumber] = add(forOp.getInductionVar(), k);
+      if (failed(reductionNest(index + 1, at, rows, vectors, width, inner)))
+        return failure();
+    }
+    // A loop without results has its terminator already.
+    if (inner.empty())
+      b.setInsertionPoint(forOp.getBody()->getTerminator());
+    else
+      scf::YieldOp::create(b, loc, inner);
+    accumulators.assign(forOp.getResults().begin(), forOp.getResults().end());
+    begin = end;
+  }
+  return success();
+}
+
+/// The body for each element of a register tile at one position of the reductions.
+LogicalResult TileVectorizer::block(Positions &at, int64_t rows, int64_t vectors, int64_t width,
+                                    SmallVectorImpl<Value> &accumulators) {
+  SmallVector<Value> next(accumulators.size());
+  // Operands are loaded once for all the elements that share them.
+  DenseMap<std::tuple<unsigned, int64_t, int64_t>, Value> loaded;
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t vector = 0; vector < vectors; ++vector) {
+      Positions position = at;
+      if (rowsLoop >= 0)
+        position[rowsLoop] = add(at[rowsLoop], row);
+      if (lanesLoop >= 0)
+        position[lanesLoop] = add(at[lanesLoop], vector * width);
+      SmallVector<Value> arguments, results;
+      for (OpOperand &operand : op->getOpOperands()) {
+        if (auto *it = llvm::find(carried, &operand); it != carried.end()) {
+          arguments.push_back(accumulators[((it - carried.begin()) * rows + row) * vectors + vector]);
+          continue;
+        }
+        if (!isa<MemRefType>(operand.get().getType())) {
+          arguments.push_back(operand.get());
+          continue;
+        }
+        if (op.getMatchingBlockArgument(&operand).use_empty()) {
+          arguments.push_back(getZero(b, loc, getElementTypeOrSelf(operand.get().getType())));
+          continue;
+        }
+        bool byRow = rowsLoop >= 0 && uses(&operand, rowsLoop), byLane = lanesLoop >= 0 && uses(&operand, lanesLoop);
+        Value &value = loaded[{operand.getOperandNumber(), byRow ? row : 0, byLane ? vector : 0}];
+        if (!value)
+          value = loadElements(b, loc, operand.get(), mapOf(&operand), position, lanesLoop, width);
+        arguments.push_back(value);
+      }
+      BodyVectorizer body(b, loc, width);
+      if (failed(body.run(*op.getBody(), arguments, position, lanesLoop, results)))
+        return failure();
+      for (auto [number, output] : llvm::enumerate(op.getDpsInitsMutable())) {
+        if (auto *it = llvm::find(carried, &output); it != carried.end())
+          next[((it - carried.begin()) * rows + row) * vectors + vector] = results[number];
+        else
+          storeElements(b, loc, results[number], output.get(), mapOf(&output), position, lanesLoop);
+      }
+    }
+  accumulators.assign(next.begin(), next.end());
+  return success();
+}
+
+/// Whole lanes x lanes blocks through registers, then single rows of whole vectors, then single elements.
+LogicalResult TileVectorizer::forTransposed(Positions &at) {
+  auto blocksEnd = [&](unsigned loopNumber, int64_t step) {
+    return affine::makeComposedFoldedAffineApply(b, loc, b.getAffineSymbolExpr(0).floorDiv(step) * step,
+                                                 {extents[loopNumber]});
+  };
+  Value lanesEnd = getValueOrCreateConstantIndexOp(b, loc, blocksEnd(lanesLoop, tile.lanes));
+  Value otherEnd = getValueOrCreateConstantIndexOp(b, loc, blocksEnd(transposedLoop, tile.lanes));
+  if (failed(loop(constant(0), lanesEnd, tile.lanes, [&](Value lane) {
+        at[lanesLoop] = lane;
+        auto emit = [&](bool wholeBlock) {
+          return [&, wholeBlock](Value other) {
+            at[transposedLoop] = other;
+            return transposedBlock(at, tile.lanes, wholeBlock);
+          };
+        };
+        if (failed(loop(constant(0), otherEnd, tile.lanes, emit(true))))
+          return failure();
+        return loop(otherEnd, extent(transposedLoop), 1, emit(false));
+      })))
+    return failure();
+  return loop(lanesEnd, extent(lanesLoop), 1, [&](Value lane) {
+    at[lanesLoop] = lane;
+    return loop(constant(0), extent(transposedLoop), 1, [&](Value other) {
+      at[transposedLoop] = other;
+      return transposedBlock(at, 1, false);
+    });
+  });
+}
+
+LogicalResult TileVectorizer::transposedBlock(Positions &at, int64_t width, bool wholeBlock) {
+  SmallVector<Value> columns;
+  if (wholeBlock) {
+    SmallVector<Value> rows;
+    for (int64_t lane = 0; lane < width; ++lane) {
+      Positions position = at;
+      position[lanesLoop] = add(at[lanesLoop], lane);
+      rows.push_back(loadElements(b, loc, transposedOperand->get(), mapOf(transposedOperand), position, transposedLoop, width));
+    }
+    columns = transposeVectors(b, loc, rows);
+  } else {
+    columns.push_back(gatherElements(b, loc, transposedOperand->get(), mapOf(transposedOperand), at, lanesLoop, width));
+  }
+  for (auto [k, column] : llvm::enumerate(columns)) {
+    Positions position = at;
+    position[transposedLoop] = add(at[transposedLoop], k);
+    SmallVector<Value> arguments, results;
+    for (OpOperand &operand : op->getOpOperands()) {
+      if (&operand == transposedOperand)
+        arguments.push_back(column);
+      else if (!isa<MemRefType>(operand.get().getType()))
+        arguments.push_back(operand.get());
+      else if (op.getMatchingBlockArgument(&operand).use_empty())
+        arguments.push_back(getZero(b, loc, getElementTypeOrSelf(operand.get().getType())));
+      else
+        arguments.push_back(loadElements(b, loc, operand.get(), mapOf(&operand), position, lanesLoop, width));
+    }
+    BodyVectorizer body(b, loc, width);
+    if (failed(body.run(*op.getBody(), arguments, position, lanesLoop, results)))
+      return failure();
+    OpOperand *output = op.getDpsInitOperand(0);
+    storeElements(b, loc, results[0], output->get(), mapOf(output), position, lanesLoop);
+  }
+  return success();
+}
+
+FailureOr<Operation *> TileVectorizer::run() {
+  if (!op.hasPureBufferSemantics())
+    return op.emitError("expects buffers: run bufferisation first");
+  if (failed(analyze()))
+    return failure();
+  findInitializer();
+  Positions at(op.getNumLoops());
+  if (failed(forOuter(0, at)))
+    return failure();
+  b.eraseOp(op);
+  Operation *erased = initializer;
+  if (initializer)
+    b.eraseOp(initializer);
+  return erased;
+}
+
+FailureOr<Operation *> vectorizeTile(RewriterBase &rewriter, linalg::GenericOp op, RegisterTile tile) {
+  return TileVectorizer(rewriter, op, tile).run();
+}
+
+} // namespace attn
