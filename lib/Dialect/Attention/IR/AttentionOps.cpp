@@ -28,8 +28,7 @@ static ParseResult parseReturns(OpAsmParser &parser, ArrayAttr &kinds) {
   SmallVector<Attribute> list;
   if (failed(parser.parseOptionalKeyword("returns")))
     list.push_back(ResultKindAttr::get(parser.getContext(), ResultKind::Out));
-  else if (parser.parseCommaSeparatedList(OpAsmParser::Delimiter::Paren,
-                                          [&] { return parseResultKind(parser, list); }))
+  else if (parser.parseCommaSeparatedList(OpAsmParser::Delimiter::Paren, [&] { return parseResultKind(parser, list); }))
     return failure();
   kinds = parser.getBuilder().getArrayAttr(list);
   return success();

@@ -16,9 +16,8 @@ namespace {
 struct DropZeroOffsets : OpRewritePattern<GenericOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(GenericOp op, PatternRewriter &rewriter) const override {
-    if (op.getOffsets().empty() || !llvm::all_of(op.getOffsets(), [](Value offset) {
-          return matchPattern(offset, m_Zero());
-        }))
+    if (op.getOffsets().empty() ||
+        !llvm::all_of(op.getOffsets(), [](Value offset) { return matchPattern(offset, m_Zero()); }))
       return rewriter.notifyMatchFailure(op, "offsets are not zero");
     rewriter.modifyOpInPlace(op, [&] { op.getOffsetsMutable().clear(); });
     return success();
@@ -38,8 +37,8 @@ struct DropDefaultRegions : OpRewritePattern<GenericOp> {
     if (Value yielded = getYielded(op.getSimilarity())) {
       Value q = op.getSimilarity().getArgument(0), k = op.getSimilarity().getArgument(1);
       auto product = yielded.getDefiningOp<arith::MulFOp>();
-      if (product && ((product.getLhs() == q && product.getRhs() == k) ||
-                      (product.getLhs() == k && product.getRhs() == q)))
+      if (product &&
+          ((product.getLhs() == q && product.getRhs() == k) || (product.getLhs() == k && product.getRhs() == q)))
         regions.push_back(&op.getSimilarity());
     }
     if (Value yielded = getYielded(op.getScore()); yielded && yielded == op.getScore().getArgument(0))

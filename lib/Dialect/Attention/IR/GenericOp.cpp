@@ -105,8 +105,8 @@ static LogicalResult verifyElementTypes(GenericOp op, ArrayRef<ResultKind> kinds
       if (!isa<IndexType>(type) && !type.isSignlessInteger())
         return op.emitOpError("expects 'topk_indices' to hold integers, got ") << type;
     } else if (type != accumulator) {
-      return op.emitOpError("expects '")
-             << stringifyResultKind(kind) << "' to hold the accumulator type " << accumulator << ", got " << type;
+      return op.emitOpError("expects '") << stringifyResultKind(kind) << "' to hold the accumulator type "
+                                         << accumulator << ", got " << type;
     }
   }
   return success();

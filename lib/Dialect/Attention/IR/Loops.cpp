@@ -53,8 +53,8 @@ std::optional<LoopKind> getKind(unsigned use, bool withValue, bool allowFixed) {
 
 std::string listUses(unsigned use) {
   SmallVector<StringRef> names;
-  for (auto [bit, name] : {std::pair(InQuery, "query"), std::pair(InKey, "key"), std::pair(InValue, "value"),
-                           std::pair(InOut, "out")})
+  for (auto [bit, name] :
+       {std::pair(InQuery, "query"), std::pair(InKey, "key"), std::pair(InValue, "value"), std::pair(InOut, "out")})
     if (use & bit)
       names.push_back(name);
   return names.empty() ? "none of them" : llvm::join(names, ", ");
@@ -106,8 +106,8 @@ FailureOr<LoopInfo> classifyLoops(AffineMap query, AffineMap key, AffineMap valu
       break;
     }
   }
-  for (auto [loops, kind] : {std::pair(&keyLoops, LoopKind::Key), std::pair(&dLoops, LoopKind::D),
-                             std::pair(&eLoops, LoopKind::E)}) {
+  for (auto [loops, kind] :
+       {std::pair(&keyLoops, LoopKind::Key), std::pair(&dLoops, LoopKind::D), std::pair(&eLoops, LoopKind::E)}) {
     if (kind == LoopKind::E && !withValue)
       continue;
     if (loops->size() == 1)

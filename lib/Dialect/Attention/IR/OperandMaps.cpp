@@ -39,8 +39,7 @@ LogicalResult OperandMaps::verifyMaps(StringRef order) {
              << map.getNumDims();
     if (!map.isProjectedPermutation())
       return op->emitOpError("expects the map of '")
-             << operand.name << "' to be a projected permutation without symbols, got "
-             << AffineMapAttr::get(map);
+             << operand.name << "' to be a projected permutation without symbols, got " << AffineMapAttr::get(map);
     if (!operand.tensor)
       continue;
     RankedTensorType type = getType(operand);
@@ -70,9 +69,9 @@ LogicalResult OperandMaps::verifySizes() {
       if (!sizes[loop].operand)
         sizes[loop] = {&operand, size};
       if (sizes[loop].size != size)
-        return op->emitOpError("expects '") << sizes[loop].operand->name << "' and '" << operand.name
-                                            << "' to share the size of loop " << loop << ", got " << sizes[loop].size
-                                            << " and " << size;
+        return op->emitOpError("expects '")
+               << sizes[loop].operand->name << "' and '" << operand.name << "' to share the size of loop " << loop
+               << ", got " << sizes[loop].size << " and " << size;
     }
   }
   return success();
@@ -90,14 +89,15 @@ LogicalResult OperandMaps::verifyKinds(unsigned first, unsigned count, const Loo
       if (loops.kinds[loop] == LoopKind::Fixed && operands[number].tensor) {
         int64_t size = getType(operands[number]).getDimSize(dim);
         if (size != 1)
-          return op->emitOpError("expects '") << operands[number].name << "' to have size 1 along the fixed loop " << loop
-                                              << ", got " << (ShapedType::isDynamic(size) ? "?" : std::to_string(size));
+          return op->emitOpError("expects '")
+                 << operands[number].name << "' to have size 1 along the fixed loop " << loop << ", got "
+                 << (ShapedType::isDynamic(size) ? "?" : std::to_string(size));
         continue;
       }
       if (!llvm::is_contained(kinds, loops.kinds[loop]))
-        return op->emitOpError("expects '") << operands[number].name << "' to use loops of kind " << list(kinds)
-                                            << " only, got loop " << loop << " of kind "
-                                            << stringifyLoopKind(loops.kinds[loop]);
+        return op->emitOpError("expects '")
+               << operands[number].name << "' to use loops of kind " << list(kinds) << " only, got loop " << loop
+               << " of kind " << stringifyLoopKind(loops.kinds[loop]);
     }
   return success();
 }
@@ -109,9 +109,9 @@ LogicalResult OperandMaps::verifyExactKinds(unsigned first, unsigned count, cons
   for (unsigned number = first; number < first + count; ++number)
     for (unsigned loop = 0; loop < loops.getNumLoops(); ++loop)
       if (llvm::is_contained(kinds, loops.kinds[loop]) && !getMap(number).isFunctionOfDim(loop))
-        return op->emitOpError("expects '") << operands[number].name << "' to use every loop of kind " << list(kinds)
-                                            << ", got no use of loop " << loop << " of kind "
-                                            << stringifyLoopKind(loops.kinds[loop]);
+        return op->emitOpError("expects '")
+               << operands[number].name << "' to use every loop of kind " << list(kinds) << ", got no use of loop "
+               << loop << " of kind " << stringifyLoopKind(loops.kinds[loop]);
   return success();
 }
 

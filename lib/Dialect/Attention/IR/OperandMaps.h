@@ -8,8 +8,8 @@
 
 namespace attn {
 
-/// The tensor operands of an op that have loops, in the order of `indexing_maps`. Each check reports one error on the op;
-/// nothing but verifyMaps may be called before verifyMaps succeeded.
+/// The tensor operands of an op that have loops, in the order of `indexing_maps`. Each check reports one error on the
+/// op; nothing but verifyMaps may be called before verifyMaps succeeded.
 class OperandMaps {
 public:
   OperandMaps(mlir::Operation *op, mlir::ArrayAttr maps) : op(op), maps(maps) {}

@@ -29,8 +29,8 @@ LogicalResult verifyScoredOperands(ScoredOpInterface op, OperandMaps &maps, unsi
   }
   // generic C10
   if (!op.getOffsets().empty() && op.getOffsets().size() != loops.getNumLoops())
-    return op.emitOpError("expects no offset or one per loop (") << loops.getNumLoops() << "), got "
-                                                                 << op.getOffsets().size();
+    return op.emitOpError("expects no offset or one per loop (")
+           << loops.getNumLoops() << "), got " << op.getOffsets().size();
   return success();
 }
 

@@ -75,8 +75,8 @@ LogicalResult SdpaOp::verify() {
   unsigned head = getHeadDim(), row = getRowDim();
   Value q = getQuery(), k = getKey(), v = getValue();
   // C1
-  if (failed(verifyAgree(*this, "batch size B",
-                         {{"query", getBatch()}, {"key", getDim(k, 0)}, {"value", getDim(v, 0)}})))
+  if (failed(
+          verifyAgree(*this, "batch size B", {{"query", getBatch()}, {"key", getDim(k, 0)}, {"value", getDim(v, 0)}})))
     return failure();
   // C2
   if (failed(verifyAgree(*this, "head size D", {{"query", getHeadSize()}, {"key", getDim(k, 3)}})))

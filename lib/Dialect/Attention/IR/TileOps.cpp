@@ -17,8 +17,8 @@ static FloatType getWidest(MLIRContext *context, std::initializer_list<Value> te
 static LogicalResult verifyHold(Operation *op, ValueRange tensors, StringRef name, Type type) {
   for (auto [number, tensor] : llvm::enumerate(tensors))
     if (getElementType(tensor) != type)
-      return op->emitOpError("expects '")
-             << name << " " << number << "' to hold the accumulator type " << type << ", got " << getElementType(tensor);
+      return op->emitOpError("expects '") << name << " " << number << "' to hold the accumulator type " << type
+                                          << ", got " << getElementType(tensor);
   return success();
 }
 
@@ -226,8 +226,8 @@ LogicalResult FinalizeOp::verify() {
   if (failed(verifyHold(*this, getState(), "state", accumulator)))
     return failure();
   for (auto [number, init] : llvm::enumerate(getInits())) {
-    bool isOut = number + 1 < getInits().size() &&
-                 cast<ResultKindAttr>(getResultKinds()[number]).getValue() == ResultKind::Out;
+    bool isOut =
+        number + 1 < getInits().size() && cast<ResultKindAttr>(getResultKinds()[number]).getValue() == ResultKind::Out;
     if (isOut ? !isa<FloatType>(getElementType(init)) : getElementType(init) != accumulator)
       return emitOpError("expects 'out ") << number << "' to hold " << (isOut ? "floats" : "the accumulator type")
                                           << ", got " << getElementType(init);
@@ -255,7 +255,7 @@ LogicalResult FinalizeOp::verify() {
   }
   for (auto [number, operand] : llvm::enumerate(getNormalizerOperands()))
     if (!isa<FloatType>(getElementType(operand)))
-      return emitOpError("expects 'normalizer operand ") << number << "' to hold floats, got "
-                                                         << getElementType(operand);
+      return emitOpError("expects 'normalizer operand ")
+             << number << "' to hold floats, got " << getElementType(operand);
   return success();
 }

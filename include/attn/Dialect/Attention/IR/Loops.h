@@ -28,8 +28,9 @@ struct LoopInfo {
   unsigned getNumLoops() const { return kinds.size(); }
 };
 
-/// Classifies loops by use; maps are projected permutations of the same loops. For attn.weights `value` is null and `out`
-/// is the map of the weights. `allowFixed` accepts unused loops. On failure `error` says what was expected and got.
+/// Classifies loops by use; maps are projected permutations of the same loops. For attn.weights `value` is null and
+/// `out` is the map of the weights. `allowFixed` accepts unused loops. On failure `error` says what was expected and
+/// got.
 mlir::FailureOr<LoopInfo> classifyLoops(mlir::AffineMap query, mlir::AffineMap key, mlir::AffineMap value,
                                         mlir::AffineMap out, bool allowFixed, std::string &error);
 
