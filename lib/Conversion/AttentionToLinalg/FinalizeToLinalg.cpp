@@ -11,10 +11,6 @@ using namespace mlir;
 namespace attn {
 namespace {
 
-AffineMap getMap(ArrayAttr maps, size_t index) { return cast<AffineMapAttr>(maps[index]).getValue(); }
-
-Type getElementType(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getElementType(); }
-
 Value compare(OpBuilder &builder, Location loc, arith::CmpFPredicate predicate, Value a, Value b) {
   return arith::CmpFOp::create(builder, loc, predicate, a, b);
 }

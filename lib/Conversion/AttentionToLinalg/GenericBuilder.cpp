@@ -30,6 +30,10 @@ SmallVector<unsigned> getLoops(AffineMap map) {
   return llvm::map_to_vector(map.getResults(), [](AffineExpr expr) { return cast<AffineDimExpr>(expr).getPosition(); });
 }
 
+AffineMap getMap(ArrayAttr maps, size_t index) { return cast<AffineMapAttr>(maps[index]).getValue(); }
+
+Type getElementType(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getElementType(); }
+
 AffineMap replaceLoop(AffineMap map, unsigned from, unsigned to) {
   return map.replace(getAffineDimExpr(from, map.getContext()), getAffineDimExpr(to, map.getContext()), map.getNumDims(),
                      /*numResultSyms=*/0);
@@ -62,7 +66,7 @@ SmallVector<Value> GenericBuilder::generic(StringRef role, const LoopOrder &orde
 }
 
 Value GenericBuilder::fill(StringRef role, double value, Value dest) {
-  Type elementType = cast<RankedTensorType>(dest.getType()).getElementType();
+  Type elementType = getElementType(dest);
   auto op = linalg::FillOp::create(builder, loc, ValueRange{constant(elementType, value)}, ValueRange{dest});
   op->setAttr("attn.role", builder.getStringAttr(role));
   return op.getResult(0);

@@ -21,10 +21,6 @@ PlanAttr findPlan(Operation *op, std::optional<PlanAttr> own) {
   return {};
 }
 
-AffineMap getMap(ArrayAttr maps, size_t index) { return cast<AffineMapAttr>(maps[index]).getValue(); }
-
-Type getElementType(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getElementType(); }
-
 /// Sizes of the row tensors of a tile.
 ArrayRef<int64_t> getShape(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getShape(); }
 

@@ -18,7 +18,7 @@ SmallVector<MappedTensor> mapOperands(OpBuilder &builder, const ScoredTile &tile
   Location loc = tile.op.getLoc();
   SmallVector<MappedTensor> mapped;
   for (auto [index, operand] : llvm::enumerate(operands)) {
-    auto map = cast<AffineMapAttr>(tile.op.getIndexingMaps()[firstMap + index]).getValue();
+    AffineMap map = getMap(tile.op.getIndexingMaps(), firstMap + index);
     auto type = cast<RankedTensorType>(operand.getType());
     SmallVector<AffineExpr> kept;
     SmallVector<int64_t> keptShape;
@@ -67,8 +67,8 @@ Value inlineRegion(OpBuilder &builder, ScoredOpInterface op, Region &region, con
 /// The score scratch: a slice of a tensor of static size, so that it becomes a static allocation.
 MappedTensor buildScratch(OpBuilder &builder, const ScoredTile &tile) {
   Location loc = tile.op.getLoc();
-  auto queryMap = cast<AffineMapAttr>(tile.op.getIndexingMaps()[0]).getValue();
-  auto keyMap = cast<AffineMapAttr>(tile.op.getIndexingMaps()[1]).getValue();
+  AffineMap queryMap = getMap(tile.op.getIndexingMaps(), 0);
+  AffineMap keyMap = getMap(tile.op.getIndexingMaps(), 1);
   auto queryType = cast<RankedTensorType>(tile.op.getQuery().getType());
   MLIRContext *context = builder.getContext();
   unsigned keyDim = *keyMap.getResultPosition(getAffineDimExpr(tile.loops.key, context));
@@ -104,13 +104,13 @@ LogicalResult checkNormalizer(Operation *op, NormalizerInterface normalizer) {
 }
 
 LogicalResult checkTile(const ScoredTile &tile) {
-  auto queryMap = cast<AffineMapAttr>(tile.op.getIndexingMaps()[0]).getValue();
+  AffineMap queryMap = getMap(tile.op.getIndexingMaps(), 0);
   auto queryType = cast<RankedTensorType>(tile.op.getQuery().getType());
   for (auto [dim, loop] : llvm::enumerate(getLoops(queryMap)))
     if (int(loop) != tile.loops.d && queryType.isDynamicDim(dim))
       return tile.op->emitError("cannot convert a row tile of unknown size: dimension ")
              << dim << " of 'query' is dynamic; attn-tile-and-fuse makes row tiles of the plan's size";
-  auto keyMap = cast<AffineMapAttr>(tile.op.getIndexingMaps()[1]).getValue();
+  AffineMap keyMap = getMap(tile.op.getIndexingMaps(), 1);
   auto keyType = cast<RankedTensorType>(tile.op.getKey().getType());
   for (auto [dim, loop] : llvm::enumerate(getLoops(keyMap)))
     if (int(loop) == tile.loops.key && keyType.isDynamicDim(dim) && !tile.plan)
@@ -135,8 +135,8 @@ MappedTensor buildSimilaritySum(OpBuilder &builder, const ScoredTile &tile, Valu
   ScoredOpInterface op = tile.op;
   Location loc = op.getLoc();
   GenericBuilder linalg(builder, loc);
-  SmallVector<MappedTensor> ins = {{op.getQuery(), cast<AffineMapAttr>(op.getIndexingMaps()[0]).getValue()},
-                                   {op.getKey(), cast<AffineMapAttr>(op.getIndexingMaps()[1]).getValue()}};
+  SmallVector<MappedTensor> ins = {{op.getQuery(), getMap(op.getIndexingMaps(), 0)},
+                                   {op.getKey(), getMap(op.getIndexingMaps(), 1)}};
   // K first: it is the operand that is broadcast, as V is in the other contraction.
   std::swap(ins[0], ins[1]);
   llvm::append_range(ins, mapOperands(builder, tile, op.getSimilarityOperands(), getFirstElementMap(op)));

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// RUN: attn-opt %s -pass-pipeline='builtin.module(func.func(attn-prepare-abi))' -split-input-file -verify-diagnostics
+
+#plan = #attn.plan<online, rows_minor, rows = 64, keys = 32, lanes = 16, register_tile = [4, 4]>
+
+// What would need memory or time of its own has no place beside the loop.
+
+func.func @producer(%q: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %zero = arith.constant 0.0 : f32
+  %empty = tensor.empty() : tensor<4x8xf32>
+  // expected-error @below {{a compiled kernel holds one attention: expects nothing but sizes, checks and views beside it, got 'linalg.fill'; move it to the caller, or fuse it into the attention before attn-tile-and-fuse}}
+  %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<4x8xf32>) -> tensor<4x8xf32>
+  return %init : tensor<4x8xf32>
+}
+
+// -----
+
+func.func @no_loop(%q: tensor<4x8xf32>) -> tensor<4x8xf32> { // expected-error {{a compiled kernel holds one attention: expects one scf.forall with 'attn.plan', got none; attn-tile-and-fuse makes it}}
+  return %q : tensor<4x8xf32>
+}
+
+// -----
+
+#plan = #attn.plan<online, rows_minor, rows = 64, keys = 32, lanes = 16, register_tile = [4, 4]>
+
+func.func @two_loops(%q: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %empty = tensor.empty() : tensor<4x8xf32>
+  // expected-note @below {{the first one is here; give each a function of its own}}
+  %r = scf.forall (%i) in (4) shared_outs(%o = %empty) -> tensor<4x8xf32> {
+    scf.forall.in_parallel {
+    }
+  } {attn.plan = #plan}
+  // expected-error @below {{a compiled kernel holds one attention: expects one scf.forall with 'attn.plan', got a second one}}
+  %s = scf.forall (%i) in (4) shared_outs(%o = %r) -> tensor<4x8xf32> {
+    scf.forall.in_parallel {
+    }
+  } {attn.plan = #plan}
+  return %s : tensor<4x8xf32>
+}
+
+// -----
+
+#plan = #attn.plan<online, rows_minor, rows = 64, keys = 32, lanes = 16, register_tile = [4, 4]>
+
+// An argument that is handed back would have to be copied.
+
+// expected-note @below {{it comes from here; only tensor.collapse_shape and tensor.cast may stand between}}
+func.func @returns_argument(%q: tensor<4x8xf32>) -> (tensor<4x8xf32>, tensor<4x8xf32>) {
+  %empty = tensor.empty() : tensor<4x8xf32>
+  %r = scf.forall (%i) in (4) shared_outs(%o = %empty) -> tensor<4x8xf32> {
+    scf.forall.in_parallel {
+    }
+  } {attn.plan = #plan}
+  // expected-error @below {{result #1 is not written by the scf.forall of this kernel, so it has no place in an output of the caller}}
+  return %r, %q : tensor<4x8xf32>, tensor<4x8xf32>
+}
+
+// -----
+
+#plan = #attn.plan<online, rows_minor, rows = 64, keys = 32, lanes = 16, register_tile = [4, 4]>
+
+// Starting from an input would mean to overwrite it, or to copy it.
+
+func.func @starts_from_input(%q: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  // expected-error @below {{expects output #0 to start from tensor.empty, so that it can start from the caller's memory}}
+  %r = scf.forall (%i) in (4) shared_outs(%o = %q) -> tensor<4x8xf32> {
+    scf.forall.in_parallel {
+    }
+  } {attn.plan = #plan}
+  return %r : tensor<4x8xf32>
+}
+
+// -----
+
+#plan = #attn.plan<online, rows_minor, rows = 64, keys = 32, lanes = 16, register_tile = [4, 4]>
+
+func.func @result_without_memory(%q: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %empty = tensor.empty() : tensor<4x8xf32>
+  // expected-error @below {{result #1 is not returned, so it has no memory}}
+  %r:2 = scf.forall (%i) in (4) shared_outs(%o = %empty, %p = %empty) -> (tensor<4x8xf32>, tensor<4x8xf32>) {
+    scf.forall.in_parallel {
+    }
+  } {attn.plan = #plan}
+  return %r#0 : tensor<4x8xf32>
+}
+
+// -----
+
+// expected-error @below {{expects tensors, integers, floats and indices in the signature of a kernel, got 'vector<4xf32>'}}
+func.func @vector_argument(%q: tensor<4x8xf32>, %v: vector<4xf32>) -> tensor<4x8xf32> {
+  return %q : tensor<4x8xf32>
+}
