@@ -24,6 +24,9 @@ enum class StageContract { Normalize, Plan, Tile, Linalg, Target };
 #define GEN_PASS_REGISTRATION
 #include "attn/Dialect/Attention/Transforms/Passes.h.inc"
 
+/// Replaces `op` by an attn.generic, views of its operands and results, and assertions for what types leave open.
+GenericOp normalize(mlir::RewriterBase &rewriter, SdpaOp op);
+
 /// What the choice of tile sizes depends on.
 struct TargetDescription {
   int64_t vectorBits = 256;     ///< width of a vector register, in bits

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Checks at run time for sizes that types leave open.
+#ifndef ATTN_LIB_DIALECT_ATTENTION_TRANSFORMS_SIZECHECKS_H
+#define ATTN_LIB_DIALECT_ATTENTION_TRANSFORMS_SIZECHECKS_H
+
+#include "attn/Dialect/Attention/IR/Attention.h"
+
+namespace attn {
+
+/// A dimension of a tensor, which messages call `name`.
+struct NamedSize {
+  std::string name;
+  mlir::Value tensor;
+  unsigned dim;
+};
+
+/// The size of a dimension that `sizes` share: a constant where one of them is static.
+mlir::OpFoldResult getSharedSize(mlir::OpBuilder &builder, mlir::Location loc, llvm::ArrayRef<NamedSize> sizes);
+
+/// Asserts that all of `sizes` are equal, with the message "'key' and 'value' agree on `what`": each against one of
+/// them, a static one if there is one. Pairs of static sizes have been verified and are left out.
+void assertSameSize(mlir::OpBuilder &builder, mlir::Location loc, llvm::ArrayRef<NamedSize> sizes,
+                    const llvm::Twine &what);
+
+/// The same for every loop of `op`, before it.
+void assertLoopSizes(mlir::OpBuilder &builder, GenericOp op);
+
+} // namespace attn
+
+#endif // ATTN_LIB_DIALECT_ATTENTION_TRANSFORMS_SIZECHECKS_H
