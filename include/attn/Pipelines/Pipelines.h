@@ -52,8 +52,6 @@ void buildTargetStage(mlir::OpPassManager &pm, const CPUDescription &cpu);
 /// All stages after `from` up to and with `to`.
 void buildCPUPipeline(mlir::OpPassManager &pm, Stage from, Stage to, const CPUDescription &cpu);
 
-/// Registers the stages as pipelines of attn-opt: attn-stage-normalize, .., and attn-cpu for all of them.
-void registerAttnPipelines();
 
 } // namespace attn
 

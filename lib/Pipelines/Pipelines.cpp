@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// The stages above the target, and the one place that puts stages in order.
+#include "attn/Pipelines/Pipelines.h"
+
+#include "attn/Conversion/AttentionToLinalg/AttentionToLinalg.h"
+#include "attn/Conversion/PrepareAbi/PrepareAbi.h"
+#include "attn/Dialect/Attention/Transforms/Transforms.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/StringSwitch.h"
+
+using namespace mlir;
+
+namespace attn {
+
+std::optional<Stage> parseStage(StringRef name) {
+  return llvm::StringSwitch<std::optional<Stage>>(name)
+      .Case("import", Stage::Import)
+      .Case("normalize", Stage::Normalize)
+      .Case("plan", Stage::Plan)
+      .Case("tile", Stage::Tile)
+      .Case("linalg", Stage::Linalg)
+      .Case("target", Stage::Target)
+      .Default(std::nullopt);
+}
+
+StringRef getStageName(Stage stage) {
+  static constexpr StringLiteral names[] = {"import", "normalize", "plan", "tile", "linalg", "target"};
+  return names[static_cast<int>(stage)];
+}
+
+void buildNormalizeStage(OpPassManager &pm) { pm.addNestedPass<func::FuncOp>(createAttnNormalizePass()); }
+
+void buildPlanStage(OpPassManager &pm, const CPUDescription &cpu) {
+  AttnSelectPlanPassOptions options;
+  options.vectorBits = cpu.vectorBits;
+  options.vectorRegisters = cpu.vectorRegisters;
+  pm.addNestedPass<func::FuncOp>(createAttnSelectPlanPass(options));
+}
+
+void buildTileStage(OpPassManager &pm) { pm.addNestedPass<func::FuncOp>(createAttnTileAndFusePass()); }
+
+void buildLinalgStage(OpPassManager &pm) {
+  // No CSE on tensors from here to bufferisation: it would merge the fills of buffers that are updated separately.
+  pm.addNestedPass<func::FuncOp>(createAttnConvertToLinalgPass());
+  pm.addNestedPass<func::FuncOp>(createAttnPrepareAbiPass());
+}
+
+void buildCPUPipeline(OpPassManager &pm, Stage from, Stage to, const CPUDescription &cpu) {
+  auto runs = [&](Stage stage) { return from < stage && stage <= to; };
+  if (runs(Stage::Normalize))
+    buildNormalizeStage(pm);
+  if (runs(Stage::Plan))
+    buildPlanStage(pm, cpu);
+  if (runs(Stage::Tile))
+    buildTileStage(pm);
+  if (runs(Stage::Linalg))
+    buildLinalgStage(pm);
+  if (runs(Stage::Target))
+    buildTargetStage(pm, cpu);
+}
+
+} // namespace attn
