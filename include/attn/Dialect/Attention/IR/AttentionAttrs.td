@@ -89,6 +89,11 @@ def Attn_PlanAttr : Attn_Attr<"Plan", "plan"> {
     * `lanes`: f32 elements of one vector register. `register_tile`: [rows, vectors] of the block of accumulators that a
       contraction keeps in registers.
 
+    **Constraints**
+    * C1 `rows`, `keys` and `lanes` are at least 1.
+    * C2 `rows` is a multiple of `lanes`.
+    * C3 `register_tile` has two entries, both at least 1.
+
     ```mlir
     #attn.plan<online, rows_minor, rows = 64, keys = 64, lanes = 16, register_tile = [4, 4]>
     ```
