@@ -18,7 +18,7 @@ using namespace attn;
 namespace {
 
 constexpr int64_t kMostRows = 9, kMostKeys = 11;
-constexpr unsigned kBatch = 0, kRow = 1, kKey = 2;
+constexpr unsigned kBatch = 0, kRow = 1;
 
 /// What a mask depends on besides row and key.
 struct Setting {
@@ -171,8 +171,7 @@ protected:
   }
 
   /// Compares ranges with the mask for all small problems, captures and tiles. `precise` asks for more than soundness:
-  /// the first and the last visited key are needed, and whole tiles without a masked pair are not Partial except at
-  /// the ends of the full keys.
+  /// keys that all rows of a tile keep are not Partial, but for fewer than a key tile.
   void check(StringRef body, bool precise = true) {
     for (bool withOffsets : {false, true}) {
       GenericOp op = parse(body, withOffsets);
@@ -229,7 +228,7 @@ protected:
       EXPECT_TRUE((key >= lower && key < upper) || !kept(key, false)) << "needed key " << key << " is skipped";
     if (upper > keys)
       return;
-    int64_t end = lower, numFull = 0, numPartial = 0, numAllKept = 0;
+    int64_t end = lower, numFull = 0, numAllKept = 0;
     for (const KeySegment &segment : ranges.segments) {
       EXPECT_EQ(steps[segment.lower], end) << "a gap between segments";
       end = steps[segment.upper];
@@ -238,7 +237,6 @@ protected:
       if (isFull)
         EXPECT_EQ((end - steps[segment.lower]) % keyTile, 0);
       numFull += isPartial ? 0 : end - steps[segment.lower];
-      numPartial += isPartial ? end - steps[segment.lower] : 0;
       for (int64_t key = steps[segment.lower]; key < end; ++key)
         EXPECT_TRUE(isPartial || kept(key, true)) << "key " << key << " is masked for a row, but not Partial";
     }
@@ -364,8 +362,8 @@ TEST_F(KeyRangesTest, NotEqual) { check("%keep = arith.cmpi ne, %j, %i : index",
 TEST_F(KeyRangesTest, Parity) {
   check(R"(%c1 = arith.constant 1 : index
            %c0 = arith.constant 0 : index
-           %x = arith.xori %i, %j : index
-           %odd = arith.andi %x, %c1 : index
+           %bits = arith.xori %i, %j : index
+           %odd = arith.andi %bits, %c1 : index
            %same = arith.cmpi eq, %odd, %c0 : index
            %past = arith.cmpi sle, %j, %i : index
            %keep = arith.andi %same, %past : i1)",
@@ -377,8 +375,8 @@ TEST_F(KeyRangesTest, NarrowArithmeticIsUnknown) {
   check(R"(%key = arith.index_cast %j : index to i8
            %c120 = arith.constant 120 : i8
            %shifted = arith.addi %key, %c120 : i8
-           %zero = arith.constant 0 : i8
-           %keep = arith.cmpi sge, %shifted, %zero : i8)",
+           %c0 = arith.constant 0 : i8
+           %keep = arith.cmpi sge, %shifted, %c0 : i8)",
         /*precise=*/false);
 }
 
