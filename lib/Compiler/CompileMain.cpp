@@ -2,8 +2,8 @@
 // The program attn-compile: command line, files, and calls of the functions of Compiler.h.
 #include "attn/Compiler/CompileMain.h"
 
-#include "Tool.h"
 #include "attn/Compiler/Compiler.h"
+#include "attn/Compiler/Tool.h"
 
 #include "mlir/IR/AsmState.h"
 #include "mlir/Pass/PassManager.h"

@@ -78,6 +78,22 @@ llvm::Expected<Target> attn::describeTarget(llvm::StringRef cpu) {
   return description;
 }
 
+llvm::Error attn::checkRunsHere(const Target &target) {
+  llvm::Expected<const llvm::Target *> llvmTarget = findTarget();
+  if (!llvmTarget)
+    return llvmTarget.takeError();
+  std::unique_ptr<llvm::MCSubtargetInfo> subtarget(
+      (*llvmTarget)->createMCSubtargetInfo(getTriple(), target.cpu.name, target.features));
+  std::string missing;
+  for (const auto &feature : llvm::sys::getHostCPUFeatures())
+    if (!feature.second && subtarget->checkFeatures(("+" + feature.first()).str()))
+      missing += (missing.empty() ? "" : ", ") + feature.first().str();
+  if (missing.empty())
+    return llvm::Error::success();
+  return llvm::createStringError("--cpu: this machine cannot run code for " + target.cpu.name + ", it lacks " +
+                                 missing);
+}
+
 llvm::Expected<std::unique_ptr<llvm::TargetMachine>> attn::createTargetMachine(const Target &target,
                                                                                unsigned optLevel) {
   llvm::Expected<const llvm::Target *> llvmTarget = findTarget();

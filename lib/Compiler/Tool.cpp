@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "Tool.h"
+#include "attn/Compiler/Tool.h"
 
 #include "attn/Support/Version.h"
 

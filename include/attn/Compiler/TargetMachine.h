@@ -28,6 +28,9 @@ struct Target {
 /// ("x86-64-v3", "znver4"). The error of an unknown name lists those accepted.
 llvm::Expected<Target> describeTarget(llvm::StringRef cpu);
 
+/// Success if code for `target` can run on this machine; the error names features that are missing.
+llvm::Error checkRunsHere(const Target &target);
+
 /// A code generator for position-independent x86-64 ELF code. `optLevel` is 0 to 3.
 llvm::Expected<std::unique_ptr<llvm::TargetMachine>> createTargetMachine(const Target &target, unsigned optLevel);
 

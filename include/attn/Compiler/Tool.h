@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // What attn-compile and attn-run share beside the compiler: messages, files and the command line.
-#ifndef ATTN_LIB_COMPILER_TOOL_H
-#define ATTN_LIB_COMPILER_TOOL_H
+#ifndef ATTN_COMPILER_TOOL_H
+#define ATTN_COMPILER_TOOL_H
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Diagnostics.h"
@@ -40,4 +40,4 @@ struct Input {
 
 } // namespace attn
 
-#endif // ATTN_LIB_COMPILER_TOOL_H
+#endif // ATTN_COMPILER_TOOL_H

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "Judge.h"
+
+#include "attn/Reference/Compare.h"
+
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+using namespace attn;
+
+LogicalResult Judge::setTypes(MutableArrayRef<RuntimeValue> values) {
+  if (function.getNumArguments() != values.size())
+    return function.emitError() << "takes other arguments than its kernel";
+  for (auto [value, type] : llvm::zip_equal(values, function.getArgumentTypes())) {
+    if (!value.tensor)
+      continue;
+    auto shaped = dyn_cast<ShapedType>(type);
+    if (!shaped)
+      return function.emitError() << "takes other arguments than its kernel";
+    auto tensor = std::make_shared<TensorValue>(*value.tensor);
+    tensor->elementType = shaped.getElementType();
+    value.tensor = std::move(tensor);
+  }
+  return success();
+}
+
+FailureOr<std::vector<std::vector<int64_t>>> Judge::inferOutputSizes(ArrayRef<RuntimeValue> values) {
+  SmallVector<RuntimeValue> typed(values);
+  if (failed(setTypes(typed)))
+    return failure();
+  options.mode = InterpreterMode::Sizes;
+  FailureOr<SmallVector<RuntimeValue>> results = interpret(function, typed, options);
+  if (failed(results))
+    return failure();
+  std::vector<std::vector<int64_t>> sizes;
+  for (const RuntimeValue &result : *results)
+    sizes.push_back(result.tensor ? result.tensor->sizes : std::vector<int64_t>());
+  return sizes;
+}
+
+FailureOr<double> Judge::countUsefulFlops(const Arguments &arguments) {
+  SmallVector<RuntimeValue> values = arguments.getInterpreterValues();
+  InterpreterSummary summary;
+  options.mode = InterpreterMode::Count;
+  if (failed(setTypes(values)) || failed(interpret(function, values, options, &summary)))
+    return failure();
+  return summary.usefulFlops;
+}
+
+/// Top-k results of one op are judged together: kernels may rank weights that are nearly equal in another order.
+static reference::Comparison compareTopK(const EvaluatedOp &op, std::vector<double> values,
+                                         const std::vector<double> &indices) {
+  reference::Tensor computedValues(op.evaluation.results.topKValues->sizes);
+  computedValues.values = std::move(values);
+  reference::IndexTensor computedIndices(op.evaluation.results.topKIndices->sizes);
+  computedIndices.values.assign(indices.begin(), indices.end());
+  return reference::compareTopK(op.problem, op.evaluation, op.tolerances, computedValues, computedIndices);
+}
+
+FailureOr<bool> Judge::compare(const KernelSignature &signature, const Arguments &arguments, llvm::raw_ostream &os) {
+  SmallVector<RuntimeValue> values = arguments.getInterpreterValues();
+  options.mode = InterpreterMode::Evaluate;
+  if (failed(setTypes(values)))
+    return failure();
+  FailureOr<SmallVector<RuntimeValue>> results = interpret(function, values, options);
+  if (failed(results))
+    return failure();
+
+  bool allPassed = true;
+  auto report = [&](StringRef name, const reference::Comparison &comparison) {
+    os << name << ": " << comparison.describe() << '\n';
+    allPassed &= comparison.passed();
+  };
+  size_t number = 0;
+  // Values of a top-k wait here for the indices of the same op, which follow.
+  std::optional<std::pair<std::string, std::vector<double>>> topKValues;
+  for (auto [index, argument] : llvm::enumerate(signature.arguments)) {
+    if (argument.kind != KernelArgument::Kind::Output)
+      continue;
+    if (number >= results->size() || !(*results)[number].tensor)
+      return function.emitError() << "returns other results than its kernel";
+    const TensorValue &expected = *(*results)[number++].tensor;
+    const TensorBuffer &buffer = *arguments.getBuffer(index);
+    if (ArrayRef<int64_t>(expected.sizes) != buffer.getSizes())
+      return function.emitError() << "expects other sizes for '" << argument.name << "' than the kernel accepted";
+    reference::Tensor computed(expected.sizes);
+    computed.values = buffer.getValues();
+    if (expected.origin && expected.kind == ResultKind::TopkIndices && topKValues) {
+      report(topKValues->first + ", " + argument.name,
+             compareTopK(*expected.origin, std::move(topKValues->second), computed.values));
+      topKValues.reset();
+      continue;
+    }
+    if (expected.origin && expected.kind == ResultKind::TopkValues) {
+      topKValues = {argument.name, std::move(computed.values)};
+      continue;
+    }
+    if (expected.tolerances.empty() && buffer.getNumElements() > 0)
+      return function.emitError() << "cannot judge '" << argument.name << "': it is no result of an attention op";
+    reference::Tensor exact(expected.sizes), tolerance(expected.sizes);
+    exact.values = expected.values;
+    tolerance.values = expected.tolerances;
+    report(argument.name, reference::compare(exact, tolerance, computed));
+  }
+  return allPassed;
+}

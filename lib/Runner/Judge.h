@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// What a kernel should have computed, by the interpreter, and how far off it is.
+#ifndef ATTN_LIB_RUNNER_JUDGE_H
+#define ATTN_LIB_RUNNER_JUDGE_H
+
+#include "Arguments.h"
+
+#include "mlir/IR/BuiltinOps.h"
+
+namespace attn {
+
+/// The function of the kernel at stage plan.
+class Judge {
+public:
+  Judge(mlir::func::FuncOp function, reference::Confidence confidence) : function(function) {
+    options.confidence = confidence;
+  }
+
+  /// Sizes of the results for these arguments, of which only sizes and scalars count.
+  mlir::FailureOr<std::vector<std::vector<int64_t>>> inferOutputSizes(llvm::ArrayRef<RuntimeValue> values);
+
+  /// Operations that results depend on: 2 (D + Dv) for each kept pair of a query and a key.
+  mlir::FailureOr<double> countUsefulFlops(const Arguments &arguments);
+
+  /// Compares outputs with the interpreter's results, one line each on `os`. Returns whether all are within tolerance;
+  /// fails where the function cannot be interpreted.
+  mlir::FailureOr<bool> compare(const KernelSignature &signature, const Arguments &arguments, llvm::raw_ostream &os);
+
+private:
+  /// Gives tensors the element types of the function's arguments; fails when there are not as many.
+  mlir::LogicalResult setTypes(llvm::MutableArrayRef<RuntimeValue> values);
+
+  mlir::func::FuncOp function;
+  InterpreterOptions options;
+};
+
+} // namespace attn
+
+#endif // ATTN_LIB_RUNNER_JUDGE_H

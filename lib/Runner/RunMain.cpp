@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// The program attn-run: compiles a kernel as attn-compile does, calls it through its C interface, and says whether and
+// how fast it computed the right thing.
+#include "attn/Runner/RunMain.h"
+
+#include "Judge.h"
+#include "KernelLoader.h"
+#include "Timing.h"
+
+#include "attn-c/Runtime.h"
+#include "attn/Compiler/Tool.h"
+#include "attn/Support/Npy.h"
+
+#include "llvm/Support/InitLLVM.h"
+
+using namespace mlir;
+using namespace attn;
+
+namespace cl = llvm::cl;
+
+static constexpr llvm::StringLiteral kTool = "attn-run";
+/// Rounds that must count before a speed is stated.
+static constexpr int kRounds = 7;
+
+namespace {
+struct CommandLine {
+  cl::OptionCategory category{"attn-run"};
+  cl::opt<std::string> input{cl::Positional, cl::desc("<input.mlir, - for standard input>"), cl::init("-"),
+                             cl::cat(category)};
+  cl::opt<std::string> function{"func", cl::desc("The kernel to call (needed if there are several)"),
+                                cl::value_desc("name"), cl::cat(category)};
+  cl::list<std::string> shapes{"shape", cl::desc("Sizes of a tensor argument, as in q=1x12x77x64"),
+                               cl::value_desc("name=sizes"), cl::cat(category)};
+  cl::list<std::string> scalars{"arg", cl::desc("Value of a scalar argument"), cl::value_desc("name=number"),
+                                cl::cat(category)};
+  cl::list<std::string> inputs{"input", cl::desc("Read an input from a .npy file"), cl::value_desc("name=file"),
+                               cl::cat(category)};
+  cl::list<std::string> outputs{"output", cl::desc("Write an output to a .npy file"), cl::value_desc("name=file"),
+                                cl::cat(category)};
+  cl::list<std::string> fills{
+      "fill",
+      cl::desc("Set elements of an input: v=nan, k=-3..3 (random), v=inf@0,1,5:9 (ranges a, a:b, a:, :b or : by "
+               "dimension; left out: all). Repeatable, later ones overwrite"),
+      cl::value_desc("name=value[@ranges]"), cl::cat(category)};
+  cl::opt<uint64_t> seed{"seed", cl::desc("Seed of random inputs (default 1)"), cl::init(1), cl::cat(category)};
+  cl::opt<Placement> placement{
+      "strides", cl::desc("How tensors lie in memory; what surrounds them is checked after the call"),
+      cl::values(
+          clEnumValN(Placement::Dense, "dense", "row-major, aligned to 64 bytes (default)"),
+          clEnumValN(Placement::Guarded, "guarded", "row-major, up to a page that cannot be read"),
+          clEnumValN(Placement::Padded, "padded", "gaps between rows and planes, odd alignment"),
+          clEnumValN(Placement::Permuted, "permuted", "outer dimensions in reverse order"),
+          clEnumValN(Placement::Broadcast, "broadcast", "inputs repeat along their outermost dimension (stride 0)")),
+      cl::init(Placement::Dense), cl::cat(category)};
+  cl::opt<int> threads{"threads", cl::desc("OpenMP threads; 1 (default) calls without parallel_for"), cl::init(1),
+                       cl::cat(category)};
+  cl::opt<bool> compare{"compare", cl::desc("Compare results with the float64 reference and its error budget"),
+                        cl::cat(category)};
+  cl::opt<bool> worstCase{"worst-case", cl::desc("Budget for inputs that are not random: roundings may all go one way"),
+                          cl::cat(category)};
+  cl::opt<bool> time{"time", cl::desc("State speed as a share of the machine's peak, measured in the same run"),
+                     cl::cat(category)};
+  cl::opt<std::string> saveObject{"save-object", cl::desc("Write the object that was run"), cl::value_desc("file"),
+                                  cl::cat(category)};
+  cl::opt<std::string> cpu{"cpu", cl::desc("Processor or instruction set (default native)"), cl::value_desc("name"),
+                           cl::init("native"), cl::cat(category)};
+  cl::opt<unsigned> optLevel{cl::Prefix, "O", cl::desc("Optimisation level of LLVM, 0 to 3 (default 3)"), cl::init(3),
+                             cl::cat(category)};
+};
+} // namespace
+
+/// Parses the options about arguments.
+static llvm::Expected<ArgumentSettings> parseSettings(const CommandLine &line) {
+  ArgumentSettings settings;
+  settings.placement = line.placement;
+  settings.seed = line.seed;
+  auto forEach = [](llvm::StringRef option, const cl::list<std::string> &list, auto store) -> llvm::Error {
+    for (const std::string &text : list) {
+      auto assignment = parseAssignment(option, text);
+      if (!assignment)
+        return assignment.takeError();
+      if (llvm::Error error = store(assignment->first, assignment->second))
+        return llvm::createStringError("--" + option + "=" + text + ": " + llvm::toString(std::move(error)));
+    }
+    return llvm::Error::success();
+  };
+  auto parseInto = [](auto &map, auto parse) {
+    return [&map, parse](const std::string &name, llvm::StringRef text) -> llvm::Error {
+      auto value = parse(text);
+      if (!value)
+        return value.takeError();
+      map[name] = std::move(*value);
+      return llvm::Error::success();
+    };
+  };
+  auto asText = [](llvm::StringRef text) -> llvm::Expected<std::string> { return text.str(); };
+  llvm::Error error = forEach("shape", line.shapes, parseInto(settings.shapes, parseSizes));
+  if (!error)
+    error = forEach("arg", line.scalars, parseInto(settings.scalars, parseNumber));
+  if (!error)
+    error = forEach("input", line.inputs, parseInto(settings.inputs, asText));
+  if (!error)
+    error = forEach("output", line.outputs, parseInto(settings.outputs, asText));
+  if (!error)
+    error = forEach("fill", line.fills, [&](const std::string &name, llvm::StringRef text) -> llvm::Error {
+      llvm::Expected<FillSpec> spec = FillSpec::parse(text);
+      if (!spec)
+        return spec.takeError();
+      settings.fills.emplace_back(name, std::move(*spec));
+      return llvm::Error::success();
+    });
+  if (error)
+    return std::move(error);
+  return settings;
+}
+
+/// The kernel to call: --func, or the only one.
+static llvm::Expected<const KernelSignature *> chooseKernel(llvm::ArrayRef<KernelSignature> kernels,
+                                                            llvm::StringRef name) {
+  if (name.empty() && kernels.size() == 1)
+    return &kernels.front();
+  std::string names;
+  for (const KernelSignature &kernel : kernels) {
+    if (kernel.name == name)
+      return &kernel;
+    names += (names.empty() ? "" : ", ") + kernel.name;
+  }
+  if (name.empty())
+    return llvm::createStringError("--func: expects the name of a kernel, there are several: " + names);
+  return llvm::createStringError("--func: unknown '" + name + "' (expected " + names + ")");
+}
+
+namespace {
+/// One kernel with its arguments and a workspace whose surroundings are watched.
+class Call {
+public:
+  Call(const LoadedKernel &kernel, const Arguments &arguments, int threads)
+      : kernel(kernel), arguments(arguments), pool{threads, 1} {
+    size_t bytes = kernel.getWorkspaceSize(threads);
+    memory.assign(bytes + 2 * kMargin, kCanary);
+    call.abi_version = ATTN_ABI_VERSION;
+    call.workers = threads;
+    // At an odd address: kernels align their slots themselves.
+    call.workspace = memory.data() + kMargin;
+    call.workspace_bytes = bytes;
+    call.parallel_for = threads > 1 ? attn_openmp_parallel_for : nullptr;
+    call.pool = &pool;
+  }
+
+  int32_t run() const { return kernel.call(call, arguments.getPointers()); }
+
+  bool isWorkspaceIntact() const {
+    auto isCanary = [](char byte) { return byte == kCanary; };
+    return std::all_of(memory.begin(), memory.begin() + kMargin, isCanary) &&
+           std::all_of(memory.end() - kMargin, memory.end(), isCanary);
+  }
+
+private:
+  static constexpr size_t kMargin = 129;
+  static constexpr char kCanary = 0x5A;
+  const LoadedKernel &kernel;
+  const Arguments &arguments;
+  attn_openmp_pool pool;
+  std::vector<char> memory;
+  attn_call call = {};
+};
+} // namespace
+
+/// Calls the kernel once and looks for damage.
+static llvm::Error callOnce(const Call &call, const KernelSignature &signature, Arguments &arguments) {
+  int32_t status = call.run();
+  if (status != ATTN_OK)
+    return llvm::createStringError("'" + signature.name + "' refuses the call with status " + llvm::Twine(status) +
+                                   ", " + attn_status_message(status));
+  std::string damage = arguments.findDamage();
+  if (!damage.empty())
+    return llvm::createStringError("'" + signature.name + "' wrote where it must not: inputs, or memory around " +
+                                   damage);
+  if (!call.isWorkspaceIntact())
+    return llvm::createStringError("'" + signature.name + "' wrote beyond its workspace");
+  return llvm::Error::success();
+}
+
+static LogicalResult writeOutputs(const KernelSignature &signature, const Arguments &arguments,
+                                  const ArgumentSettings &settings) {
+  for (auto [index, argument] : llvm::enumerate(signature.arguments)) {
+    auto it = settings.outputs.find(argument.name);
+    if (it == settings.outputs.end())
+      continue;
+    const TensorBuffer &buffer = *arguments.getBuffer(index);
+    if (failed(writeFile(kTool, it->second, printNpy({argument.type, buffer.getSizes(), buffer.getBytes()}))))
+      return failure();
+  }
+  return success();
+}
+
+/// All that happens once the input is parsed; returns the exit status.
+static int runModule(ModuleOp module, const CommandLine &line, const CompileOptions &options,
+                     const ArgumentSettings &settings) {
+  OwningOpRef<ModuleOp> planned = module.clone();
+  FailureOr<CompiledModule> compiled = compileToObject(module, options);
+  if (failed(compiled))
+    return 1;
+  if (!line.saveObject.empty() && failed(writeFile(kTool, line.saveObject, compiled->object)))
+    return 1;
+  llvm::Expected<const KernelSignature *> chosen = chooseKernel(compiled->kernels, line.function);
+  if (!chosen)
+    return reportError(kTool, llvm::toString(chosen.takeError()));
+  const KernelSignature &signature = **chosen;
+
+  // Written in the llvm dialect, a kernel can be run but there is nothing to judge it by.
+  std::optional<Judge> judge;
+  if (planned->lookupSymbol<func::FuncOp>(signature.name)) {
+    if (failed(lowerToStage(*planned, Stage::Plan, options)))
+      return 1;
+    judge.emplace(planned->lookupSymbol<func::FuncOp>(signature.name),
+                  line.worstCase ? reference::Confidence::WorstCase : reference::Confidence::Statistical);
+  }
+  if (line.compare && !judge)
+    return reportError(kTool,
+                       "--compare: there is no function '" + signature.name + "' with attention ops to compare to");
+
+  auto infer = [&](llvm::ArrayRef<RuntimeValue> values) { return judge->inferOutputSizes(values); };
+  auto arguments = Arguments::create(signature, settings, judge ? InferOutputSizes(infer) : nullptr);
+  if (!arguments)
+    return reportError(kTool, llvm::toString(arguments.takeError()));
+  auto kernel = LoadedKernel::load(compiled->object, signature);
+  if (!kernel)
+    return reportError(kTool, llvm::toString(kernel.takeError()));
+
+  llvm::outs() << signature.name << ": " << (*arguments)->describe() << "; seed " << line.seed << ", " << line.threads
+               << (line.threads == 1 ? " thread" : " threads") << ", " << options.target.cpu.name << '\n';
+  Call call(**kernel, **arguments, line.threads);
+  if (llvm::Error error = callOnce(call, signature, **arguments))
+    return reportError(kTool, llvm::toString(std::move(error)));
+  if (failed(writeOutputs(signature, **arguments, settings)))
+    return 1;
+  if (line.compare) {
+    FailureOr<bool> passed = judge->compare(signature, **arguments, llvm::outs());
+    if (failed(passed) || !*passed)
+      return 1;
+  }
+  if (line.time) {
+    FailureOr<double> flops = judge ? judge->countUsefulFlops(**arguments) : FailureOr<double>(0);
+    if (failed(flops))
+      return 1;
+    Timing timing = measure([&] { call.run(); }, line.threads, kRounds);
+    if (!printTiming(llvm::outs(), timing, *flops, line.threads, kRounds))
+      return 1;
+  }
+  return 0;
+}
+
+int attn::runMain(int argc, char **argv, const DialectRegistry &registry) {
+  llvm::InitLLVM init(argc, argv);
+  releaseOptionNames({"func", "shape", "arg", "input", "output", "fill", "seed", "strides", "threads", "compare",
+                      "worst-case", "time", "save-object", "cpu", "O"});
+  CommandLine line;
+  parseCommandLine(argc, argv, kTool, line.category,
+                   "compiles an attention kernel, calls it through its C interface, judges and times it\n\n"
+                   "  attn-run kernel.mlir --shape=q=1x12x77x64 --shape=k=1x12x80x64 --shape=v=1x12x80x64 --compare\n"
+                   "  attn-run kernel.mlir --input=q=q.npy --output=out=out.npy --threads=2 --time\n");
+  if (line.threads < 1 || line.threads > 1024)
+    return reportError(kTool, "--threads: expects 1 to 1024, got " + llvm::Twine(line.threads));
+  if (line.optLevel > 3)
+    return reportError(kTool, "-O: unknown level " + llvm::Twine(line.optLevel) + " (expected 0, 1, 2 or 3)");
+  llvm::Expected<ArgumentSettings> settings = parseSettings(line);
+  if (!settings)
+    return reportError(kTool, llvm::toString(settings.takeError()));
+  CompileOptions options;
+  options.optLevel = line.optLevel;
+  llvm::Expected<Target> target = describeTarget(line.cpu);
+  if (!target)
+    return reportError(kTool, llvm::toString(target.takeError()));
+  options.target = *target;
+  if (llvm::Error error = checkRunsHere(*target))
+    return reportError(kTool, llvm::toString(std::move(error)));
+  Input input(registry);
+  if (failed(input.parse(kTool, line.input)))
+    return 1;
+  return runModule(*input.module, line, options, *settings);
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef ATTN_LIB_RUNNER_TIMING_H
+#define ATTN_LIB_RUNNER_TIMING_H
+
+#include "llvm/ADT/STLFunctionalExtras.h"
+#include "llvm/Support/raw_ostream.h"
+
+namespace attn {
+
+struct Timing {
+  /// Best time of a call over all rounds that count, in seconds.
+  double seconds = 0;
+  /// The machine's f32 peak with as many pinned threads, in operations per second: the best of the same rounds.
+  double peak = 0;
+  /// Rounds that count, and all.
+  int rounds = 0, attempts = 0;
+};
+
+/// Times `call` on `threads` threads: rounds of peak, calls, peak, in which a round counts when the two peaks differ by
+/// at most 3 percent. Stops after `wanted` such rounds, or after five times as many of all kinds.
+Timing measure(llvm::function_ref<void()> call, int threads, int wanted);
+
+/// Prints one line: time, speed and share of the peak for `usefulFlops` operations (0: unknown), or why there is none.
+/// Returns whether enough rounds counted.
+bool printTiming(llvm::raw_ostream &os, const Timing &timing, double usefulFlops, int threads, int wanted);
+
+} // namespace attn
+
+#endif // ATTN_LIB_RUNNER_TIMING_H
