@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 import os
+import shutil
 import sys
 
 import lit.formats
@@ -37,6 +38,9 @@ for flag, feature in {
 }.items():
     if flag in flags:
         config.available_features.add(feature)
+
+if shutil.which("gcc"):
+    config.available_features.add("gcc")
 
 # A sanitized library cannot be loaded into a host that is not.
 if config.sanitizer:

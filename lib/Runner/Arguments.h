@@ -6,8 +6,8 @@
 #include "Specs.h"
 #include "TensorBuffer.h"
 
+#include "attn/Compiler/Compiler.h"
 #include "attn/Interpreter/Interpreter.h"
-#include "attn/Target/CPU/KernelSignature.h"
 
 #include "llvm/ADT/StringMap.h"
 
