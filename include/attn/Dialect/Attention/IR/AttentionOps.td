@@ -305,6 +305,7 @@ def Attn_OnlineOp : Attn_Op<"online", [Pure, AttrSizedOperandSegments, IsolatedF
   }];
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
+  let hasCanonicalizer = 1;
   let extraClassDeclaration = [{
     ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitsMutable(); }
   }];
@@ -357,6 +358,7 @@ def Attn_WeightsOp : Attn_Op<"weights", [Pure, AttrSizedOperandSegments, Isolate
   }];
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
+  let hasCanonicalizer = 1;
   let extraClassDeclaration = [{
     ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
   }];

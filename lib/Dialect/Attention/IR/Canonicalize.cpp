@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// Canonical form of attn.generic: nothing that says the default, no operand that nobody reads. Casts that hide static
-// sizes are folded by the tensor dialect, for every op in destination style.
+// Canonical forms: nothing that says the default, no operand that nobody reads, no cast that hides static sizes.
 #include "attn/Dialect/Attention/IR/Attention.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -104,8 +103,57 @@ struct DropUnusedOperands : OpRewritePattern<GenericOp> {
   }
 };
 
+/// Looks through casts that hide static sizes. The tensor dialect has such a pattern for every op in destination style,
+/// but it crashes on ops with an empty region; this one wins over it by its benefit, and leaves nothing for it to
+/// match.
+template <typename OpTy> struct FoldCasts : OpRewritePattern<OpTy> {
+  FoldCasts(MLIRContext *context) : OpRewritePattern<OpTy>(context, /*benefit=*/2) {}
+
+  LogicalResult matchAndRewrite(OpTy op, PatternRewriter &rewriter) const override {
+    bool changed = false;
+    for (OpOperand &operand : op->getOpOperands()) {
+      auto cast = operand.get().getDefiningOp<tensor::CastOp>();
+      if (!cast || !tensor::canFoldIntoConsumerOp(cast))
+        continue;
+      changed = true;
+      rewriter.modifyOpInPlace(op, [&] { operand.set(cast.getSource()); });
+      if (op.isDpsInit(&operand))
+        changeResult(op.getTiedOpResult(&operand), cast.getSource().getType(), rewriter);
+    }
+    if (!changed)
+      return rewriter.notifyMatchFailure(op, "no operand is a cast");
+    // A table that a region sees has changed its type inside, too.
+    rewriter.modifyOpInPlace(op, [&] {
+      for (Region &region : op->getRegions())
+        if (!region.empty())
+          for (auto [argument, capture] :
+               llvm::zip(region.getArguments().take_back(op.getCaptures().size()), op.getCaptures()))
+            argument.setType(capture.getType());
+    });
+    return success();
+  }
+
+private:
+  static void changeResult(OpResult result, Type type, PatternRewriter &rewriter) {
+    OpBuilder::InsertionGuard guard(rewriter);
+    rewriter.setInsertionPointAfter(result.getOwner());
+    Type oldType = result.getType();
+    rewriter.modifyOpInPlace(result.getOwner(), [&] { result.setType(type); });
+    auto cast = tensor::CastOp::create(rewriter, result.getLoc(), oldType, result);
+    rewriter.replaceAllUsesExcept(result, cast, cast);
+  }
+};
+
 } // namespace
 
+void OnlineOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
+  patterns.add<FoldCasts<OnlineOp>>(context);
+}
+
+void WeightsOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
+  patterns.add<FoldCasts<WeightsOp>>(context);
+}
+
 void GenericOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
-  patterns.add<DropZeroOffsets, DropDefaultRegions, DropUnusedOperands>(context);
+  patterns.add<DropZeroOffsets, DropDefaultRegions, DropUnusedOperands, FoldCasts<GenericOp>>(context);
 }
