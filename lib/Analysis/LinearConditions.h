@@ -20,7 +20,8 @@ private:
   llvm::SmallVectorImpl<KeyRangeSymbol> &symbols;
 };
 
-/// row * i + key * j + rest: `i` and `j` are positions of row and key in the whole problem, `rest` is affine in symbols.
+/// row * i + key * j + rest: `i` and `j` are positions of row and key in the whole problem, `rest` is affine in
+/// symbols.
 struct LinearForm {
   int64_t row = 0, key = 0;
   mlir::AffineExpr rest;

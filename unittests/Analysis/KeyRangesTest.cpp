@@ -131,9 +131,7 @@ SmallVector<int64_t> evaluate(const KeyRanges &ranges, const Setting &setting, i
 
 class KeyRangesTest : public ::testing::Test {
 protected:
-  KeyRangesTest() {
-    context.loadDialect<AttnDialect, arith::ArithDialect, func::FuncDialect, math::MathDialect>();
-  }
+  KeyRangesTest() { context.loadDialect<AttnDialect, arith::ArithDialect, func::FuncDialect, math::MathDialect>(); }
 
   /// Parses an attn.generic over (b, i, j, d, e) whose mask region is `body`: it sees the captures %a and %b, index,
   /// and %n, i32, and yields %keep.

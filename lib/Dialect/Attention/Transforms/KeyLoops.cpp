@@ -16,14 +16,10 @@ using namespace mlir;
 
 namespace attn {
 
-static AffineMap getOpMap(GenericOp op, unsigned number) {
-  return cast<AffineMapAttr>(op.getIndexingMaps()[number]).getValue();
-}
-
 KeyLoops::KeyLoops(RowTile &tile)
     : tile(tile), rewriter(tile.rewriter), loc(tile.loc), op(tile.op),
-      ranges(computeKeyRanges(cast<ScoredOpInterface>(op.getOperation()), tile.loops, tile.rowLoop,
-                              tile.plan.getKeys())) {
+      ranges(
+          computeKeyRanges(cast<ScoredOpInterface>(op.getOperation()), tile.loops, tile.rowLoop, tile.plan.getKeys())) {
   // exp(s) = 2^(s log2 e). Every factor that can move into Q costs one product per element of Q, not one per score.
   double inQuery = 1.0;
   scale = op.getScale().convertToDouble();
@@ -36,7 +32,7 @@ KeyLoops::KeyLoops(RowTile &tile)
     }
   }
   Type type = tile.accumulator;
-  query = tile.pack(tile.slice(op.getQuery(), getOpMap(op, 0)), nullptr, type,
+  query = tile.pack(0, tile.slice(op.getQuery(), tile.getOpMap(0)), nullptr, type,
                     [&](OpBuilder &builder, Location bodyLoc, Value value) -> Value {
                       if (value.getType() != type)
                         value = arith::ExtFOp::create(builder, bodyLoc, type, value);
@@ -54,11 +50,10 @@ KeyLoops::KeyLoops(RowTile &tile)
 
 void KeyLoops::addSources(OperandRange tensors, unsigned &number, SmallVectorImpl<Source> &sources) {
   for (Value tensor : tensors) {
-    AffineMap map = getOpMap(op, number++);
     std::optional<TileOperand> loaded;
-    if (!map.isFunctionOfDim(tile.loops.key))
-      loaded = tile.load(tensor, map);
-    sources.push_back({tensor, map, loaded});
+    if (!tile.getOpMap(number).isFunctionOfDim(tile.loops.key))
+      loaded = tile.load(number, tensor);
+    sources.push_back({number++, tensor, loaded});
   }
 }
 
@@ -90,8 +85,7 @@ void KeyLoops::computeBounds() {
       else if (capture.getType().isIndex())
         symbols.push_back(capture);
       else
-        symbols.push_back(
-            arith::IndexCastOp::create(rewriter, loc, rewriter.getIndexType(), capture).getResult());
+        symbols.push_back(arith::IndexCastOp::create(rewriter, loc, rewriter.getIndexType(), capture).getResult());
       break;
     }
     }
@@ -110,14 +104,14 @@ void KeyLoops::computeBounds() {
 
 SmallVector<TileOperand> KeyLoops::load(ArrayRef<Source> sources, const KeyTile &keys) {
   return llvm::map_to_vector(sources, [&](const Source &source) {
-    return source.loaded ? *source.loaded : tile.load(source.tensor, source.map, &keys);
+    return source.loaded ? *source.loaded : tile.load(source.number, source.tensor, &keys);
   });
 }
 
 KeyLoops::Operands KeyLoops::load(const KeyTile &keys, bool withMask) {
   Operands operands;
   operands.query = query;
-  operands.key = tile.slice(op.getKey(), getOpMap(op, 1), &keys);
+  operands.key = tile.slice(op.getKey(), tile.getOpMap(1), &keys);
   operands.similarity = load(similarity, keys);
   operands.score = load(score, keys);
   if (withMask)
@@ -160,8 +154,7 @@ SmallVector<Value> KeyLoops::freshState(StringRef role) {
   return state;
 }
 
-SmallVector<Value> KeyLoops::loop(OpFoldResult lower, OpFoldResult upper, bool wholeTiles, ValueRange init,
-                                  Body body) {
+SmallVector<Value> KeyLoops::loop(OpFoldResult lower, OpFoldResult upper, bool wholeTiles, ValueRange init, Body body) {
   std::optional<int64_t> from = getConstantIntValue(lower), to = getConstantIntValue(upper);
   if (lower == upper || (from && to && *from >= *to))
     return init;
@@ -182,7 +175,7 @@ SmallVector<Value> KeyLoops::loop(OpFoldResult lower, OpFoldResult upper, bool w
 
 SmallVector<Value> KeyLoops::step(const KeyTile &keys, ValueRange state, bool withMask, bool guarded) {
   Operands operands = load(keys, withMask);
-  TileOperand value = tile.slice(op.getValue(), getOpMap(op, 2), &keys);
+  TileOperand value = tile.slice(op.getValue(), tile.getOpMap(2), &keys);
   unsigned row = tile.rowLoop, e = tile.loops.e;
   ArrayAttr maps = getMaps(operands, &value, {tile.getMap({e, row}), tile.getMap({row})});
   auto online = OnlineOp::create(rewriter, loc, TypeRange(state), operands.query.value, operands.key.value, value.value,
@@ -240,16 +233,16 @@ Value KeyLoops::hasNonFinite(Value acc) {
                {role})
                .getResult(0);
   Value total = tile.filled({}, zero, "check");
-  total = linalg::GenericOp::create(
-              rewriter, loc, total.getType(), ValueRange{perRow}, ValueRange{total},
-              ArrayRef<AffineMap>{AffineMap::get(1, 0, d0), AffineMap::get(1, 0, op.getContext())},
-              ArrayRef<utils::IteratorType>{reduction},
-              [&](OpBuilder &builder, Location bodyLoc, ValueRange args) {
-                Value sum = arith::AddFOp::create(builder, bodyLoc, args[1], args[0]);
-                linalg::YieldOp::create(builder, bodyLoc, sum);
-              },
-              {role})
-              .getResult(0);
+  total =
+      linalg::GenericOp::create(rewriter, loc, total.getType(), ValueRange{perRow}, ValueRange{total},
+                                ArrayRef<AffineMap>{AffineMap::get(1, 0, d0), AffineMap::get(1, 0, op.getContext())},
+                                ArrayRef<utils::IteratorType>{reduction},
+                                [&](OpBuilder &builder, Location bodyLoc, ValueRange args) {
+                                  Value sum = arith::AddFOp::create(builder, bodyLoc, args[1], args[0]);
+                                  linalg::YieldOp::create(builder, bodyLoc, sum);
+                                },
+                                {role})
+          .getResult(0);
   Value sum = tensor::ExtractOp::create(rewriter, loc, total, ValueRange{});
   return arith::CmpFOp::create(rewriter, loc, arith::CmpFPredicate::UNO, sum, sum);
 }
@@ -261,26 +254,27 @@ Value KeyLoops::weigh(const KeyTile &keys, ArrayRef<Value> state, bool withMask)
   OpFoldResult rows = rewriter.getIndexAttr(tile.plan.getRows());
   Value scratch = tensor::EmptyOp::create(rewriter, loc, {tile.plan.getKeys(), tile.plan.getRows()}, tile.accumulator);
   if (!getConstantIntValue(keys.count))
-    scratch = tensor::ExtractSliceOp::create(rewriter, loc, scratch, ArrayRef<OpFoldResult>{zero, zero},
-                                             ArrayRef<OpFoldResult>{keys.count, rows}, ArrayRef<OpFoldResult>{one, one});
+    scratch =
+        tensor::ExtractSliceOp::create(rewriter, loc, scratch, ArrayRef<OpFoldResult>{zero, zero},
+                                       ArrayRef<OpFoldResult>{keys.count, rows}, ArrayRef<OpFoldResult>{one, one});
   ArrayAttr maps = getMaps(operands, nullptr, {tile.getMap({row}), tile.getMap({key, row})});
-  auto weights = WeightsOp::create(
-      rewriter, loc, scratch.getType(), operands.query.value, operands.key.value, getValues(operands.similarity),
-      getValues(operands.score), getValues(operands.mask), operands.captures, operands.offsets, state, scratch, maps,
-      APFloat(scale), APFloat(exponentScale), op.getNormalizer(), tile.plan);
+  auto weights = WeightsOp::create(rewriter, loc, scratch.getType(), operands.query.value, operands.key.value,
+                                   getValues(operands.similarity), getValues(operands.score), getValues(operands.mask),
+                                   operands.captures, operands.offsets, state, scratch, maps, APFloat(scale),
+                                   APFloat(exponentScale), op.getNormalizer(), tile.plan);
   cloneRegions(weights.getSimilarity(), weights.getScore(), weights.getMask(), withMask);
   return tile.getValidRows(weights.getResult());
 }
 
 Value KeyLoops::writeWeights(ArrayRef<Value> state, const TileOperand &destination) {
-  Value result = tile.fill(destination.value, tile.zero(tile.accumulator), "unpack");
+  Value result = tile.fill(destination.value, tile.zero(tile.accumulator), "unpack").getResult(0);
   NamedAttribute role = rewriter.getNamedAttr(kRoleName, rewriter.getStringAttr("unpack"));
   // Where the tile, over [keys, rows], goes in the destination.
-  bool keysFirst = cast<AffineDimExpr>(destination.map.getResult(0)).getPosition() ==
-                   static_cast<unsigned>(tile.loops.key);
+  bool keysFirst =
+      cast<AffineDimExpr>(destination.map.getResult(0)).getPosition() == static_cast<unsigned>(tile.loops.key);
   AffineExpr d0 = rewriter.getAffineDimExpr(0), d1 = rewriter.getAffineDimExpr(1);
-  AffineMap from = keysFirst ? AffineMap::get(2, 0, {d0, d1}, op.getContext())
-                             : AffineMap::get(2, 0, {d1, d0}, op.getContext());
+  AffineMap from =
+      keysFirst ? AffineMap::get(2, 0, {d0, d1}, op.getContext()) : AffineMap::get(2, 0, {d1, d0}, op.getContext());
   SmallVector<utils::IteratorType> iterators(2, utils::IteratorType::parallel);
   auto unpack = [&](const KeyTile &keys, Value tileWeights, Value whole) -> Value {
     SmallVector<OpFoldResult> offsets{rewriter.getIndexAttr(0), keys.start}, extents{tile.numRows, keys.count};
@@ -290,13 +284,12 @@ Value KeyLoops::writeWeights(ArrayRef<Value> state, const TileOperand &destinati
       std::swap(extents[0], extents[1]);
     }
     Value part = tensor::ExtractSliceOp::create(rewriter, loc, whole, offsets, extents, strides);
-    auto copy = linalg::GenericOp::create(
-        rewriter, loc, part.getType(), ValueRange{tileWeights}, ValueRange{part},
-        ArrayRef<AffineMap>{from, rewriter.getMultiDimIdentityMap(2)}, iterators,
-        [](OpBuilder &builder, Location bodyLoc, ValueRange args) {
-          linalg::YieldOp::create(builder, bodyLoc, args[0]);
-        },
-        {role});
+    auto copy = linalg::GenericOp::create(rewriter, loc, part.getType(), ValueRange{tileWeights}, ValueRange{part},
+                                          ArrayRef<AffineMap>{from, rewriter.getMultiDimIdentityMap(2)}, iterators,
+                                          [](OpBuilder &builder, Location bodyLoc, ValueRange args) {
+                                            linalg::YieldOp::create(builder, bodyLoc, args[0]);
+                                          },
+                                          {role});
     return tensor::InsertSliceOp::create(rewriter, loc, copy.getResult(0), whole, offsets, extents, strides);
   };
   for (const KeySegment &segment : ranges.segments) {

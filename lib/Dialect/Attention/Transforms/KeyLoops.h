@@ -15,8 +15,8 @@ public:
 
   /// Visits all keys: acc over [e, rows] and the states over [rows] of the finished row tile.
   llvm::SmallVector<mlir::Value> accumulate();
-  /// Fills `destination`, a slice of the op's weights, with those of the row tile. `state` holds the state tensors, then
-  /// the factor, each over [rows].
+  /// Fills `destination`, a slice of the op's weights, with those of the row tile. `state` holds the state tensors,
+  /// then the factor, each over [rows].
   mlir::Value writeWeights(llvm::ArrayRef<mlir::Value> state, const TileOperand &destination);
 
 private:
@@ -31,8 +31,8 @@ private:
 
   /// An operand that may be over keys: then it is loaded with each key tile, else it was loaded with the row tile.
   struct Source {
+    unsigned number;
     mlir::Value tensor;
-    mlir::AffineMap map;
     std::optional<TileOperand> loaded;
   };
 

@@ -5,7 +5,6 @@
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
@@ -95,7 +94,7 @@ TileOperand RowTile::slice(Value tensor, AffineMap map, const KeyTile *keys) {
   return {result, getMap(remaining)};
 }
 
-TileOperand RowTile::pack(const TileOperand &slice, const KeyTile *keys, Type elementType,
+TileOperand RowTile::pack(unsigned number, const TileOperand &slice, const KeyTile *keys, Type elementType,
                           function_ref<Value(OpBuilder &, Location, Value)> convert) {
   // Rows go last; the other dimensions keep their order.
   SmallVector<unsigned> order;
@@ -114,17 +113,22 @@ TileOperand RowTile::pack(const TileOperand &slice, const KeyTile *keys, Type el
   shape.push_back(plan.getRows());
   extents.push_back(rewriter.getIndexAttr(plan.getRows()));
 
-  // The scratch has a static size; of its keys a tail uses the first ones.
+  // The scratch has a static size; of its keys a tail uses the first ones. It is filled whole: canonicalisation turns a
+  // slice of tensor.empty that is filled into a tensor.empty of the slice's size, which nobody can allocate statically.
   SmallVector<OpFoldResult> zeros(order.size(), rewriter.getIndexAttr(0)), ones(order.size(), rewriter.getIndexAttr(1));
   Value scratch = tensor::EmptyOp::create(rewriter, loc, shape, elementType);
-  if (keys && !getConstantIntValue(keys->count))
-    scratch = tensor::ExtractSliceOp::create(rewriter, loc, scratch, zeros, extents, ones);
-  Value destination = scratch;
+  NamedAttribute operand = rewriter.getNamedAttr(kOperandName, rewriter.getI64IntegerAttr(number));
   if (!isAlwaysWhole()) {
-    scratch = fill(scratch, zero(elementType), "pack");
-    extents.back() = numRows;
-    destination = tensor::ExtractSliceOp::create(rewriter, loc, scratch, zeros, extents, ones);
+    linalg::FillOp filled = fill(scratch, zero(elementType), "pack");
+    filled->setAttr(operand.getName(), operand.getValue());
+    scratch = filled.getResult(0);
   }
+  SmallVector<OpFoldResult> used = extents;
+  used.back() = numRows;
+  bool hasTail = keys && !getConstantIntValue(keys->count);
+  Value destination = scratch;
+  if (hasTail || !isAlwaysWhole())
+    destination = tensor::ExtractSliceOp::create(rewriter, loc, scratch, zeros, used, ones);
 
   // Loops of the copy are the dimensions of what it writes.
   auto position = [&](AffineExpr expr) {
@@ -135,34 +139,40 @@ TileOperand RowTile::pack(const TileOperand &slice, const KeyTile *keys, Type el
                               rewriter.getMultiDimIdentityMap(order.size())};
   SmallVector<utils::IteratorType> iterators(order.size(), utils::IteratorType::parallel);
   NamedAttribute role = rewriter.getNamedAttr(kRoleName, rewriter.getStringAttr("pack"));
-  auto copy = linalg::GenericOp::create(
-      rewriter, loc, destination.getType(), ValueRange{slice.value}, ValueRange{destination}, maps, iterators,
-      [&](OpBuilder &builder, Location bodyLoc, ValueRange args) {
-        linalg::YieldOp::create(builder, bodyLoc, convert(builder, bodyLoc, args[0]));
-      },
-      {role});
+  auto copy = linalg::GenericOp::create(rewriter, loc, destination.getType(), ValueRange{slice.value},
+                                        ValueRange{destination}, maps, iterators,
+                                        [&](OpBuilder &builder, Location bodyLoc, ValueRange args) {
+                                          linalg::YieldOp::create(builder, bodyLoc, convert(builder, bodyLoc, args[0]));
+                                        },
+                                        {role, operand});
   Value packed = copy.getResult(0);
-  if (destination != scratch)
-    packed = tensor::InsertSliceOp::create(rewriter, loc, packed, scratch, zeros, extents, ones);
+  if (!isAlwaysWhole()) {
+    packed = tensor::InsertSliceOp::create(rewriter, loc, packed, scratch, zeros, used, ones);
+    if (hasTail)
+      packed = tensor::ExtractSliceOp::create(rewriter, loc, packed, zeros, extents, ones);
+  }
   return {packed, getMap(order)};
 }
 
-TileOperand RowTile::load(Value tensor, AffineMap map, const KeyTile *keys) {
+TileOperand RowTile::load(unsigned number, Value tensor, const KeyTile *keys) {
+  AffineMap map = getOpMap(number);
   TileOperand operand = slice(tensor, map, keys);
-  if (!map.isFunctionOfDim(rowLoop))
+  bool isPacked =
+      isAlwaysWhole() && operand.map.getNumResults() > 0 && getLoop(operand.map.getResults().back()) == rowLoop;
+  if (!map.isFunctionOfDim(rowLoop) || isPacked)
     return operand;
-  return pack(operand, keys, getElementTypeOrSelf(tensor.getType()),
+  return pack(number, operand, keys, getElementTypeOrSelf(tensor.getType()),
               [](OpBuilder &, Location, Value value) { return value; });
 }
 
-Value RowTile::fill(Value tensor, Value value, StringRef role) {
+linalg::FillOp RowTile::fill(Value tensor, Value value, StringRef role) {
   auto fill = linalg::FillOp::create(rewriter, loc, value, tensor);
   fill->setAttr(kRoleName, rewriter.getStringAttr(role));
-  return fill.getResult(0);
+  return fill;
 }
 
 Value RowTile::filled(ArrayRef<int64_t> shape, Value value, StringRef role) {
-  return fill(tensor::EmptyOp::create(rewriter, loc, shape, value.getType()), value, role);
+  return fill(tensor::EmptyOp::create(rewriter, loc, shape, value.getType()), value, role).getResult(0);
 }
 
 Value RowTile::zero(Type type) { return arith::ConstantOp::create(rewriter, loc, rewriter.getZeroAttr(type)); }

@@ -4,6 +4,7 @@
 #define ATTN_LIB_DIALECT_ATTENTION_TRANSFORMS_ROWTILE_H
 
 #include "attn/Dialect/Attention/IR/Attention.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/PatternMatch.h"
 
@@ -40,16 +41,21 @@ public:
   void getSlice(mlir::AffineMap map, const KeyTile *keys, llvm::SmallVectorImpl<mlir::OpFoldResult> &offsets,
                 llvm::SmallVectorImpl<mlir::OpFoldResult> &sizes, llvm::SmallVectorImpl<mlir::OpFoldResult> &strides);
 
-  /// Copies a slice to a scratch tile that has the rows last: lanes are rows. Lanes beyond the rows of this tile hold
-  /// zeros. `convert` makes the value to store, of type `elementType`, from the value read.
-  TileOperand pack(const TileOperand &slice, const KeyTile *keys, mlir::Type elementType,
+  /// Copies a slice of the op's operand `number` (in the order of its maps) to a scratch tile that has the rows last:
+  /// lanes are rows. Lanes beyond the rows of this tile hold zeros. `convert` makes the value to store, of type
+  /// `elementType`, from the value read.
+  TileOperand pack(unsigned number, const TileOperand &slice, const KeyTile *keys, mlir::Type elementType,
                    llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::Value)> convert);
-  /// `slice`, packed where it is over rows, else as it lies.
-  TileOperand load(mlir::Value tensor, mlir::AffineMap map, const KeyTile *keys = nullptr);
+  /// The slice of operand `number`, packed where it is over rows and does not lie as packed already.
+  TileOperand load(unsigned number, mlir::Value tensor, const KeyTile *keys = nullptr);
+  /// The map of the op's operand `number`.
+  mlir::AffineMap getOpMap(unsigned number) {
+    return llvm::cast<mlir::AffineMapAttr>(op.getIndexingMaps()[number]).getValue();
+  }
 
   /// `tensor`, filled with `value`. The role keeps fills for different ends apart: if common ones were merged, the
   /// first to overwrite its own would have to copy it.
-  mlir::Value fill(mlir::Value tensor, mlir::Value value, llvm::StringRef role);
+  mlir::linalg::FillOp fill(mlir::Value tensor, mlir::Value value, llvm::StringRef role);
   /// A new tensor filled with `value`.
   mlir::Value filled(llvm::ArrayRef<int64_t> shape, mlir::Value value, llvm::StringRef role);
   mlir::Value zero(mlir::Type type);
@@ -81,6 +87,8 @@ private:
 
 /// Name of the attribute that says what a linalg op is for.
 inline constexpr llvm::StringLiteral kRoleName = "attn.role";
+/// Name of the attribute that says which operand of attn.generic, by the number of its map, is packed.
+inline constexpr llvm::StringLiteral kOperandName = "attn.operand";
 /// Name of the discardable attribute that holds a plan.
 inline constexpr llvm::StringLiteral kPlanName = "attn.plan";
 

@@ -73,7 +73,7 @@ FailureOr<PlanAttr> attn::selectPlan(GenericOp op, const TargetDescription &targ
   while (keys > fewestKeys && liveBytes(keys) > target.l2Bytes / 2)
     keys -= blockRows;
 
-  auto remark = remark::passed(op.getLoc(), remark::RemarkOpts::name("plan").category("select-plan"));
+  auto remark = remark::passed(op.getLoc(), remark::RemarkOpts::name("select-plan").category("select-plan"));
   remark << remark::metric("rows", rows) << remark::metric("keys", keys) << remark::metric("lanes", lanes)
          << remark::metric("register-rows", blockRows) << remark::metric("register-vectors", columns)
          << remark::metric("bytes-live", liveBytes(keys));

@@ -38,13 +38,16 @@ static FailureOr<PlanAttr> checkTileable(GenericOp op, const LoopInfo &loops, Ar
       return op.emitError("result '") << stringifyResultKind(value)
                                       << "' cannot be tiled yet: run attn-decompose-naively";
   }
-  for (auto [loop, letter] : {std::pair(loops.d, "D"), std::pair(loops.e, "Dv")})
+  for (auto [loop, letter] : {std::pair(loops.d, "D"), std::pair(loops.e, "Dv")}) {
     if (ShapedType::isDynamic(sizes[loop]))
       return op.emitError("cannot tile with '") << letter << "' of unknown size: compiling asks for a static one";
+    if (sizes[loop] == 0)
+      return op.emitError("cannot tile with '") << letter << "' of size 0";
+  }
   return plan;
 }
 
-/// Finishes a row tile: one result for each of the op's, to be inserted into `outs`.
+/// Finishes a row tile: one result for each of the op's, to be inserted into `outs`; null where there is no slot.
 static SmallVector<Value> finishRows(RowTile &tile, KeyLoops &keyLoops, ArrayRef<Value> accAndState,
                                      ArrayRef<TileOperand> outs) {
   RewriterBase &rewriter = tile.rewriter;
@@ -75,29 +78,28 @@ static SmallVector<Value> finishRows(RowTile &tile, KeyLoops &keyLoops, ArrayRef
   Value factor = tensor::EmptyOp::create(rewriter, tile.loc, {rows}, tile.accumulator);
   // attn.weights reads the factor of every lane.
   if (weights >= 0 && !tile.isAlwaysWhole())
-    factor = tile.fill(factor, tile.zero(tile.accumulator), "finalize");
+    factor = tile.fill(factor, tile.zero(tile.accumulator), "finalize").getResult(0);
   inits.push_back(tile.getValidRows(factor));
   maps.push_back(rowMap);
   for (Value state : accAndState.drop_front())
     validState.push_back(tile.getValidRows(state));
-  auto finalize = FinalizeOp::create(rewriter, tile.loc, TypeRange(ValueRange(inits)),
-                                     tile.getValidRows(accAndState.front()), validState, ValueRange{}, inits,
-                                     rewriter.getArrayAttr(kinds), rewriter.getAffineMapArrayAttr(maps),
-                                     op.getNormalizer());
+  auto finalize = FinalizeOp::create(
+      rewriter, tile.loc, TypeRange(ValueRange(inits)), tile.getValidRows(accAndState.front()), validState,
+      ValueRange{}, inits, rewriter.getArrayAttr(kinds), rewriter.getAffineMapArrayAttr(maps), op.getNormalizer());
   SmallVector<Value> results(finalize.getResults());
   Value validFactor = results.pop_back_val();
   if (weights < 0)
     return results;
   if (!tile.isAlwaysWhole())
-    factor = tensor::InsertSliceOp::create(rewriter, tile.loc, validFactor, factor,
-                                           ArrayRef<OpFoldResult>{rewriter.getIndexAttr(0)},
-                                           ArrayRef<OpFoldResult>{tile.numRows},
-                                           ArrayRef<OpFoldResult>{rewriter.getIndexAttr(1)});
+    factor = tensor::InsertSliceOp::create(
+        rewriter, tile.loc, validFactor, factor, ArrayRef<OpFoldResult>{rewriter.getIndexAttr(0)},
+        ArrayRef<OpFoldResult>{tile.numRows}, ArrayRef<OpFoldResult>{rewriter.getIndexAttr(1)});
   else
     factor = validFactor;
   SmallVector<Value> state(accAndState.drop_front());
   state.push_back(factor);
-  results.insert(results.begin() + weights, keyLoops.writeWeights(state, outs[weights]));
+  Value slot = outs[weights].value;
+  results.insert(results.begin() + weights, slot ? keyLoops.writeWeights(state, outs[weights]) : slot);
   return results;
 }
 
@@ -123,6 +125,10 @@ FailureOr<scf::ForallOp> attn::tileAttention(RewriterBase &rewriter, GenericOp o
   counts.push_back(affine::makeComposedFoldedAffineApply(rewriter, loc, tiles, {sizes[rowLoop]}));
   auto forall = scf::ForallOp::create(rewriter, loc, counts, op.getInits(), /*mapping=*/std::nullopt);
   forall->setAttr(kPlanName, *plan);
+  if (llvm::any_of(counts, [](OpFoldResult count) { return getConstantIntValue(count) == 0; })) {
+    rewriter.replaceOp(op, forall.getResults());
+    return forall;
+  }
 
   rewriter.setInsertionPointToStart(forall.getBody());
   DenseMap<unsigned, Value> fixed;
@@ -135,8 +141,13 @@ FailureOr<scf::ForallOp> attn::tileAttention(RewriterBase &rewriter, GenericOp o
   SmallVector<AffineMap> outMaps;
   SmallVector<TileOperand> outs;
   for (auto [number, out] : llvm::enumerate(forall.getRegionIterArgs())) {
-    outMaps.push_back(cast<AffineMapAttr>(op.getIndexingMaps()[firstOut + number]).getValue());
-    outs.push_back(tile.slice(out, outMaps.back(), &allKeys));
+    outMaps.push_back(tile.getOpMap(firstOut + number));
+    // Weights over no keys (M = 0): nothing to write, and no slice of such a dimension is valid.
+    auto type = cast<RankedTensorType>(out.getType());
+    if (llvm::is_contained(type.getShape(), 0))
+      outs.push_back({});
+    else
+      outs.push_back(tile.slice(out, outMaps.back(), &allKeys));
   }
   KeyLoops keyLoops(tile);
   SmallVector<Value> accAndState = keyLoops.accumulate();
@@ -144,11 +155,13 @@ FailureOr<scf::ForallOp> attn::tileAttention(RewriterBase &rewriter, GenericOp o
 
   SmallVector<SmallVector<OpFoldResult>> offsets(outs.size()), extents(outs.size()), strides(outs.size());
   for (size_t number = 0; number < outs.size(); ++number)
-    tile.getSlice(outMaps[number], &allKeys, offsets[number], extents[number], strides[number]);
+    if (outs[number].value)
+      tile.getSlice(outMaps[number], &allKeys, offsets[number], extents[number], strides[number]);
   rewriter.setInsertionPointToStart(forall.getTerminator().getBody());
   for (auto [number, out] : llvm::enumerate(forall.getRegionIterArgs()))
-    tensor::ParallelInsertSliceOp::create(rewriter, loc, results[number], out, offsets[number], extents[number],
-                                          strides[number]);
+    if (results[number])
+      tensor::ParallelInsertSliceOp::create(rewriter, loc, results[number], out, offsets[number], extents[number],
+                                            strides[number]);
   rewriter.replaceOp(op, forall.getResults());
   return forall;
 }

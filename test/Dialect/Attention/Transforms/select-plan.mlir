@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// RUN: attn-opt %s -pass-pipeline='builtin.module(func.func(attn-select-plan{vector-bits=512 vector-registers=32 l2-bytes=1048576}))' | FileCheck %s --check-prefixes=CHECK,AVX512
+// RUN: attn-opt %s -pass-pipeline='builtin.module(func.func(attn-select-plan{vector-bits=256 vector-registers=16}))' | FileCheck %s --check-prefixes=CHECK,AVX2
+// RUN: attn-opt %s -pass-pipeline='builtin.module(func.func(attn-select-plan{vector-bits=128 vector-registers=16}))' | FileCheck %s --check-prefixes=CHECK,SSE
+// RUN: attn-opt %s -pass-pipeline='builtin.module(func.func(attn-select-plan))' --remarks-filter-passed=select-plan --remark-policy=all 2>&1 | FileCheck %s --check-prefix=REMARK
+
+#q = affine_map<(b, i, j, d, e) -> (b, i, d)>
+#k = affine_map<(b, i, j, d, e) -> (b, j, d)>
+#v = affine_map<(b, i, j, d, e) -> (b, j, e)>
+#o = affine_map<(b, i, j, d, e) -> (b, i, e)>
+
+// Sizes of the problem may be unknown; tiles follow from registers (lanes, register_tile) and caches (keys).
+
+// CHECK-LABEL: func.func @unknown_sizes
+//      AVX512:   attn.plan = #attn.plan<online, rows_minor, rows = 64, keys = 64, lanes = 16, register_tile = [4, 4]>
+//        AVX2:   attn.plan = #attn.plan<online, rows_minor, rows = 64, keys = 66, lanes = 8, register_tile = [6, 2]>
+//         SSE:   attn.plan = #attn.plan<online, rows_minor, rows = 64, keys = 66, lanes = 4, register_tile = [6, 2]>
+//      REMARK: [Passed] select-plan | {{.*}}keys=66, lanes=8, register-rows=6, register-vectors=2, rows=64
+func.func @unknown_sizes(%q: tensor<?x?x64xf32>, %k: tensor<?x?x64xf32>, %v: tensor<?x?x48xf32>,
+                         %o: tensor<?x?x48xf32>) -> tensor<?x?x48xf32> {
+  %0 = attn.generic ins(%q, %k, %v : tensor<?x?x64xf32>, tensor<?x?x64xf32>, tensor<?x?x48xf32>)
+    outs(out %o : tensor<?x?x48xf32>) maps [#q, #k, #v, #o] normalizer(#attn.softmax)
+  return %0 : tensor<?x?x48xf32>
+}
+
+// Few query rows, known: one vector of rows instead of four, and more rows of accumulators and keys instead.
+
+// CHECK-LABEL: func.func @few_rows
+//      AVX512:   rows = 16, keys = 128, lanes = 16, register_tile = [16, 1]
+//        AVX2:   rows = 16, keys = 126, lanes = 8, register_tile = [6, 2]
+//         SSE:   rows = 12, keys = 120, lanes = 4, register_tile = [12, 1]
+func.func @few_rows(%q: tensor<2x11x64xf32>, %k: tensor<2x?x64xf32>, %v: tensor<2x?x48xf32>,
+                    %o: tensor<2x11x48xf32>) -> tensor<2x11x48xf32> {
+  %0 = attn.generic ins(%q, %k, %v : tensor<2x11x64xf32>, tensor<2x?x64xf32>, tensor<2x?x48xf32>)
+    outs(out %o : tensor<2x11x48xf32>) maps [#q, #k, #v, #o] normalizer(#attn.softmax)
+  return %0 : tensor<2x11x48xf32>
+}
+
+// Decoding: one query row, but 8 heads of a group read the same keys. They are the rows of the tile.
+
+// CHECK-LABEL: func.func @decode_tiles_the_group
+//      AVX512:   rows = 16, keys = 128, lanes = 16, register_tile = [16, 1]
+//        AVX2:   rows = 8, keys = 120, lanes = 8, register_tile = [12, 1]
+func.func @decode_tiles_the_group(%q: tensor<3x8x1x64xf32>, %k: tensor<3x?x64xf32>, %v: tensor<3x?x48xf32>,
+                                  %o: tensor<3x8x1x48xf32>) -> tensor<3x8x1x48xf32> {
+  %0 = attn.generic ins(%q, %k, %v : tensor<3x8x1x64xf32>, tensor<3x?x64xf32>, tensor<3x?x48xf32>)
+    outs(out %o : tensor<3x8x1x48xf32>)
+    maps [affine_map<(h, g, i, j, d, e) -> (h, g, i, d)>, affine_map<(h, g, i, j, d, e) -> (h, j, d)>,
+          affine_map<(h, g, i, j, d, e) -> (h, j, e)>, affine_map<(h, g, i, j, d, e) -> (h, g, i, e)>]
+    normalizer(#attn.softmax)
+  return %0 : tensor<3x8x1x48xf32>
+}
+
+// A large head leaves L2 for fewer keys: with D = 576 and Dv = 512 (absorbed latent attention) a tile of 64 keys
+// would not fit half of 512 KiB, but fewer than 32 keys would make acc the bottleneck.
+
+// CHECK-LABEL: func.func @large_head
+//        AVX2:   rows = 64, keys = 36, lanes = 8, register_tile = [6, 2]
+func.func @large_head(%q: tensor<2x?x576xf32>, %k: tensor<2x?x576xf32>, %v: tensor<2x?x512xf32>,
+                      %o: tensor<2x?x512xf32>) -> tensor<2x?x512xf32> {
+  %0 = attn.generic ins(%q, %k, %v : tensor<2x?x576xf32>, tensor<2x?x576xf32>, tensor<2x?x512xf32>)
+    outs(out %o : tensor<2x?x512xf32>) maps [#q, #k, #v, #o] normalizer(#attn.softmax)
+  return %0 : tensor<2x?x512xf32>
+}
+
+// Lanes count elements of the accumulator: f64 has half as many.
+
+// CHECK-LABEL: func.func @double
+//      AVX512:   rows = 64, keys = 32, lanes = 8, register_tile = [4, 4]
+func.func @double(%q: tensor<2x?x64xf64>, %k: tensor<2x?x64xf64>, %v: tensor<2x?x48xf64>,
+                  %o: tensor<2x?x48xf64>) -> tensor<2x?x48xf64> {
+  %0 = attn.generic ins(%q, %k, %v : tensor<2x?x64xf64>, tensor<2x?x64xf64>, tensor<2x?x48xf64>)
+    outs(out %o : tensor<2x?x48xf64>) maps [#q, #k, #v, #o] normalizer(#attn.softmax)
+  return %0 : tensor<2x?x48xf64>
+}
+
+// A plan given by hand stays.
+
+// CHECK-LABEL: func.func @plan_is_kept
+//       CHECK:   rows = 32, keys = 24, lanes = 16, register_tile = [2, 2]
+func.func @plan_is_kept(%q: tensor<2x?x64xf32>, %k: tensor<2x?x64xf32>, %v: tensor<2x?x48xf32>,
+                        %o: tensor<2x?x48xf32>) -> tensor<2x?x48xf32> {
+  %0 = attn.generic ins(%q, %k, %v : tensor<2x?x64xf32>, tensor<2x?x64xf32>, tensor<2x?x48xf32>)
+    outs(out %o : tensor<2x?x48xf32>) maps [#q, #k, #v, #o] normalizer(#attn.softmax)
+    {attn.plan = #attn.plan<online, rows_minor, rows = 32, keys = 24, lanes = 16, register_tile = [2, 2]>}
+  return %0 : tensor<2x?x48xf32>
+}
