@@ -22,6 +22,21 @@ def AttnNormalizePass : InterfacePass<"attn-normalize", "::mlir::FunctionOpInter
                            "::mlir::tensor::TensorDialect"];
 }
 
+def AttnDecomposeNaivelyPass : InterfacePass<"attn-decompose-naively", "::mlir::FunctionOpInterface"> {
+  let summary = "Write attention as one linalg.generic for each step of its definition";
+  let description = [{
+    **Takes** `attn.generic`, `attn.online`, `attn.weights`, `attn.merge` and `attn.finalize`, with any normalizer, region
+    and result. **Leaves** `linalg.fill`, `linalg.generic` and slices on tensors, which upstream's passes bufferise and
+    lower. Reductions over keys run in ascending order.
+    **Cost**: the whole N x M score matrix, three times. It is what other lowerings are tested against, and the seed of an
+    unfused plan.
+    **Fails** on named ops: run attn-normalize first.
+    (example: test/Dialect/Attention/Transforms/decompose-naively.mlir @softmax)
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def AttnSelectPlanPass : InterfacePass<"attn-select-plan", "::mlir::FunctionOpInterface"> {
   let summary = "Choose tile sizes for each attention op";
   let description = [{
