@@ -93,7 +93,8 @@ private:
     if (auto generic = dyn_cast<GenericOp>(op))
       return runGeneric(generic);
     if (auto assertion = dyn_cast<cf::AssertOp>(op)) {
-      if (values.lookup(assertion.getArg()).scalar.i == 0)
+      // Sizes of results are asked for before a kernel is called; whether arguments fit is for the kernel to say.
+      if (!sizesOnly() && values.lookup(assertion.getArg()).scalar.i == 0)
         return op->emitError() << "does not hold for these arguments: " << assertion.getMsg();
       return success();
     }

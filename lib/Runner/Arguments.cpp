@@ -38,8 +38,9 @@ static llvm::Expected<std::optional<std::vector<int64_t>>> findSizes(const Kerne
   if (!sizes && llvm::none_of(argument.sizes, ShapedType::isDynamic))
     sizes = std::vector<int64_t>(argument.sizes.begin(), argument.sizes.end());
   if (sizes && sizes->size() != argument.sizes.size())
-    return llvm::createStringError("--shape: '" + argument.name + "' expects rank " + llvm::Twine(argument.sizes.size()) + ", " +
-                                   formatSizes(argument.sizes) + ", got " + formatSizes(*sizes));
+    return llvm::createStringError("--shape: '" + argument.name + "' expects rank " +
+                                   llvm::Twine(argument.sizes.size()) + ", " + formatSizes(argument.sizes) + ", got " +
+                                   formatSizes(*sizes));
   return sizes;
 }
 
@@ -234,4 +235,13 @@ std::string Arguments::findDamage() {
     if (argument.buffer && !argument.buffer->isIntact())
       names += (names.empty() ? "" : ", ") + argument.description->name;
   return names;
+}
+
+double Arguments::countBytes() const {
+  double bytes = 0;
+  for (const Argument &argument : arguments)
+    if (argument.buffer)
+      bytes += static_cast<double>(argument.buffer->getNumElements()) *
+               static_cast<double>(getByteSize(argument.buffer->getType()));
+  return bytes;
 }

@@ -46,6 +46,8 @@ public:
   llvm::SmallVector<RuntimeValue> getInterpreterValues() const;
   /// "q f32 1x12x77x64, off i32 3, .."
   std::string describe() const;
+  /// Bytes of all elements of all tensors.
+  double countBytes() const;
   /// Names of arguments whose memory was written though it must not be, joined; empty if there is none.
   std::string findDamage();
 

@@ -60,6 +60,8 @@ struct CommandLine {
                           cl::cat(category)};
   cl::opt<bool> time{"time", cl::desc("State speed as a share of the machine's peak, measured in the same run"),
                      cl::cat(category)};
+  cl::opt<bool> bandwidth{"bandwidth", cl::desc("With --time: also the share of the machine's read bandwidth"),
+                          cl::cat(category)};
   cl::opt<std::string> saveObject{"save-object", cl::desc("Write the object that was run"), cl::value_desc("file"),
                                   cl::cat(category)};
   cl::opt<std::string> cpu{"cpu", cl::desc("Processor or instruction set (default native)"), cl::value_desc("name"),
@@ -230,6 +232,7 @@ static int runModule(ModuleOp module, const CommandLine &line, const CompileOpti
 
   llvm::outs() << signature.name << ": " << (*arguments)->describe() << "; seed " << line.seed << ", " << line.threads
                << (line.threads == 1 ? " thread" : " threads") << ", " << options.target.cpu.name << '\n';
+  llvm::outs().flush(); // before what a crash or an error prints
   Call call(**kernel, **arguments, line.threads);
   if (llvm::Error error = callOnce(call, signature, **arguments))
     return reportError(kTool, llvm::toString(std::move(error)));
@@ -247,6 +250,8 @@ static int runModule(ModuleOp module, const CommandLine &line, const CompileOpti
     Timing timing = measure([&] { call.run(); }, line.threads, kRounds);
     if (!printTiming(llvm::outs(), timing, *flops, line.threads, kRounds))
       return 1;
+    if (line.bandwidth)
+      printBandwidth(llvm::outs(), timing, (*arguments)->countBytes(), line.threads);
   }
   return 0;
 }
@@ -254,7 +259,7 @@ static int runModule(ModuleOp module, const CommandLine &line, const CompileOpti
 int attn::runMain(int argc, char **argv, const DialectRegistry &registry) {
   llvm::InitLLVM init(argc, argv);
   releaseOptionNames({"func", "shape", "arg", "input", "output", "fill", "seed", "strides", "threads", "compare",
-                      "worst-case", "time", "save-object", "cpu", "O"});
+                      "worst-case", "time", "bandwidth", "save-object", "cpu", "O"});
   CommandLine line;
   parseCommandLine(argc, argv, kTool, line.category,
                    "compiles an attention kernel, calls it through its C interface, judges and times it\n\n"

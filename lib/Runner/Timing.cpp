@@ -73,3 +73,12 @@ bool attn::printTiming(llvm::raw_ostream &os, const Timing &timing, double usefu
      << timing.attempts - timing.rounds << " discarded)\n";
   return true;
 }
+
+void attn::printBandwidth(llvm::raw_ostream &os, const Timing &timing, double bytes, int threads) {
+  // Several times any last-level cache share of a core.
+  constexpr size_t kBufferBytes = size_t(256) << 20;
+  double limit = attn_measure_read_bandwidth(threads, kBufferBytes, /*repetitions=*/8);
+  double speed = bytes / timing.seconds;
+  os << "memory: " << llvm::format("%.2f MB of views, %.1f GB/s", bytes * 1e-6, speed * 1e-9)
+     << llvm::format(", %.1f%% of the measured read bandwidth %.1f GB/s", 100 * speed / limit, limit * 1e-9) << '\n';
+}

@@ -20,6 +20,10 @@ struct Timing {
 /// at most 3 percent. Stops after `wanted` such rounds, or after five times as many of all kinds.
 Timing measure(llvm::function_ref<void()> call, int threads, int wanted);
 
+/// Prints one line: bytes a second when a call moves `bytes` of views, as a share of the read bandwidth of as many
+/// pinned threads, measured here and now.
+void printBandwidth(llvm::raw_ostream &os, const Timing &timing, double bytes, int threads);
+
 /// Prints one line: time, speed and share of the peak for `usefulFlops` operations (0: unknown), or why there is none.
 /// Returns whether enough rounds counted.
 bool printTiming(llvm::raw_ostream &os, const Timing &timing, double usefulFlops, int threads, int wanted);

@@ -28,7 +28,10 @@ void parseCommandLine(int argc, char **argv, llvm::StringRef tool, llvm::cl::Opt
 
 /// A parsed input file with the context that it lives in and diagnostics that quote it.
 struct Input {
-  explicit Input(const mlir::DialectRegistry &registry) : context(registry) {}
+  explicit Input(const mlir::DialectRegistry &registry) : context(registry) {
+    // Errors quote the line of the input instead; late in compilation an op is pages long.
+    context.printOpOnDiagnostic(false);
+  }
   /// Reads and parses `path` ("-" is standard input); errors are reported.
   mlir::LogicalResult parse(llvm::StringRef tool, llvm::StringRef path);
 
