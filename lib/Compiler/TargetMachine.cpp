@@ -78,6 +78,16 @@ llvm::Expected<Target> attn::describeTarget(llvm::StringRef cpu) {
   return description;
 }
 
+/// Features whose instructions a code generator chooses by itself. Others, such as mwaitx, are for systems; hypervisors
+/// often hide them, and code for such a processor runs all the same.
+static bool isUsedByCode(llvm::StringRef feature) {
+  for (llvm::StringRef prefix : {"adx", "amx", "avx", "bmi", "cx16", "f16c", "fma", "gfni", "lzcnt", "movbe", "popcnt",
+                                 "sahf", "sse", "ssse", "tbm", "xop"})
+    if (feature.starts_with(prefix))
+      return true;
+  return false;
+}
+
 llvm::Error attn::checkRunsHere(const Target &target) {
   llvm::Expected<const llvm::Target *> llvmTarget = findTarget();
   if (!llvmTarget)
@@ -86,7 +96,7 @@ llvm::Error attn::checkRunsHere(const Target &target) {
       (*llvmTarget)->createMCSubtargetInfo(getTriple(), target.cpu.name, target.features));
   std::string missing;
   for (const auto &feature : llvm::sys::getHostCPUFeatures())
-    if (!feature.second && subtarget->checkFeatures(("+" + feature.first()).str()))
+    if (!feature.second && isUsedByCode(feature.first()) && subtarget->checkFeatures(("+" + feature.first()).str()))
       missing += (missing.empty() ? "" : ", ") + feature.first().str();
   if (missing.empty())
     return llvm::Error::success();
