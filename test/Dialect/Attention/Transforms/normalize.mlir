@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// RUN: attn-opt %s -pass-pipeline='builtin.module(func.func(attn-normalize,canonicalize,cse))' | FileCheck %s
+// RUN: attn-opt %s -pass-pipeline='builtin.module(func.func(attn-normalize,attn-normalize,canonicalize,cse))' | FileCheck %s
+
+// Loops are numbered b, h, i, j, d, e, with g after h where heads share keys.
+
+// CHECK-DAG: #[[Q:.+]] = affine_map<(d0, d1, d2, d3, d4, d5) -> (d0, d1, d2, d4)>
+// CHECK-DAG: #[[K:.+]] = affine_map<(d0, d1, d2, d3, d4, d5) -> (d0, d1, d3, d4)>
+// CHECK-DAG: #[[V:.+]] = affine_map<(d0, d1, d2, d3, d4, d5) -> (d0, d1, d3, d5)>
+// CHECK-DAG: #[[O:.+]] = affine_map<(d0, d1, d2, d3, d4, d5) -> (d0, d1, d2, d5)>
+// CHECK-DAG: #[[Q_BNHD:.+]] = affine_map<(d0, d1, d2, d3, d4, d5) -> (d0, d2, d1, d4)>
+// CHECK-DAG: #[[K_BNHD:.+]] = affine_map<(d0, d1, d2, d3, d4, d5) -> (d0, d3, d1, d4)>
+// CHECK-DAG: #[[V_BNHD:.+]] = affine_map<(d0, d1, d2, d3, d4, d5) -> (d0, d3, d1, d5)>
+// CHECK-DAG: #[[O_BNHD:.+]] = affine_map<(d0, d1, d2, d3, d4, d5) -> (d0, d2, d1, d5)>
+// CHECK-DAG: #[[ROWS:.+]] = affine_map<(d0, d1, d2, d3, d4, d5) -> (d0, d1, d2)>
+// CHECK-DAG: #[[PAIRS:.+]] = affine_map<(d0, d1, d2, d3, d4, d5) -> (d0, d1, d2, d3)>
+// CHECK-DAG: #[[BIAS:.+]] = affine_map<(d0, d1, d2, d3, d4, d5) -> (d1, d3)>
+// CHECK-DAG: #[[MASK:.+]] = affine_map<(d0, d1, d2, d3, d4, d5) -> (d2, d3)>
+// CHECK-DAG: #[[GQ:.+]] = affine_map<(d0, d1, d2, d3, d4, d5, d6) -> (d0, d1, d2, d3, d5)>
+// CHECK-DAG: #[[GK:.+]] = affine_map<(d0, d1, d2, d3, d4, d5, d6) -> (d0, d1, d4, d5)>
+// CHECK-DAG: #[[GV:.+]] = affine_map<(d0, d1, d2, d3, d4, d5, d6) -> (d0, d1, d4, d6)>
+// CHECK-DAG: #[[GO:.+]] = affine_map<(d0, d1, d2, d3, d4, d5, d6) -> (d0, d1, d2, d3, d6)>
+// CHECK-DAG: #[[GBIAS:.+]] = affine_map<(d0, d1, d2, d3, d4, d5, d6) -> (d1, d2)>
+// CHECK-DAG: #[[GROWS:.+]] = affine_map<(d0, d1, d2, d3, d4, d5, d6) -> (d0, d1, d2, d3)>
+
+// As many heads of Q as of K: no view at all, and a scale of 1/sqrt(D).
+
+// CHECK-LABEL: func.func @equal_heads
+//  CHECK-SAME:   %[[Q_:[^ :]+]]: tensor<1x2x5x16xf16>, %[[K_:[^ :]+]]: tensor<1x2x7x16xf16>, %[[V_:[^ :]+]]: tensor<1x2x7x4xf16>
+//       CHECK:   %[[INIT:.+]] = tensor.empty() : tensor<1x2x5x4xf16>
+//       CHECK:   %[[R:.+]] = attn.generic ins(%[[Q_]], %[[K_]], %[[V_]]
+//  CHECK-SAME:   outs(out %[[INIT]]
+//  CHECK-SAME:   maps [#[[Q]], #[[K]], #[[V]], #[[O]]] scale(2.500000e-01) normalizer(#attn.softmax)
+//       CHECK:   return %[[R]]
+func.func @equal_heads(%q: tensor<1x2x5x16xf16>, %k: tensor<1x2x7x16xf16>,
+                       %v: tensor<1x2x7x4xf16>) -> tensor<1x2x5x4xf16> {
+  %o = attn.sdpa %q, %k, %v
+    : (tensor<1x2x5x16xf16>, tensor<1x2x7x16xf16>, tensor<1x2x7x4xf16>) -> tensor<1x2x5x4xf16>
+  return %o : tensor<1x2x5x4xf16>
+}
+
+// The other layout is other maps; lse and weights are [B,H,N] and [B,H,N,M] in both.
+
+// CHECK-LABEL: func.func @bnhd
+//       CHECK:   attn.generic {{.+}} outs(out %{{.+}} : tensor<1x5x2x4xf32>, lse %{{.+}} : tensor<1x2x5xf32>, weights %{{.+}} : tensor<1x2x5x7xf32>)
+//  CHECK-SAME:   maps [#[[Q_BNHD]], #[[K_BNHD]], #[[V_BNHD]], #[[O_BNHD]], #[[ROWS]], #[[PAIRS]]]
+func.func @bnhd(%q: tensor<1x5x2x16xf32>, %k: tensor<1x7x2x16xf32>, %v: tensor<1x7x2x4xf32>) -> tensor<1x2x5x7xf32> {
+  %o, %lse, %w = attn.sdpa %q, %k, %v layout(bnhd) returns(out, lse, weights)
+    : (tensor<1x5x2x16xf32>, tensor<1x7x2x16xf32>, tensor<1x7x2x4xf32>)
+    -> tensor<1x5x2x4xf32>, tensor<1x2x5xf32>, tensor<1x2x5x7xf32>
+  return %w : tensor<1x2x5x7xf32>
+}
+
+// Heads that share keys are split into [Hkv, G] in Q, bias and results, never in K and V; the group is a row loop.
+
+// CHECK-LABEL: func.func @grouped_heads_are_rows
+//  CHECK-SAME:   %[[Q_:[^ :]+]]: tensor<3x8x5x16xbf16>, %[[K_:[^ :]+]]: tensor<3x2x7x16xbf16>, %[[V_:[^ :]+]]: tensor<3x2x7x4xbf16>, %[[B_:[^ :]+]]: tensor<8x1x1xf32>
+//   CHECK-DAG:   %[[QE:.+]] = tensor.expand_shape %[[Q_]] {{\[\[}}0], [1, 2], [3], [4]] {{.+}} into tensor<3x2x4x5x16xbf16>
+//   CHECK-DAG:   %[[BS:.+]] = tensor.extract_slice %[[B_]][0, 0, 0] [8, 1, 1] [1, 1, 1] : tensor<8x1x1xf32> to tensor<8xf32>
+//   CHECK-DAG:   %[[BE:.+]] = tensor.expand_shape %[[BS]] {{\[\[}}0, 1]] {{.+}} into tensor<2x4xf32>
+//       CHECK:   %[[R:.+]]:2 = attn.generic ins(%[[QE]], %[[K_]], %[[V_]] {{.+}} score_ins(%[[BE]] : tensor<2x4xf32>)
+//  CHECK-SAME:   maps [#[[GQ]], #[[GK]], #[[GV]], #[[GBIAS]], #[[GO]], #[[GROWS]]]
+//       CHECK:   ^bb0(%[[S:.+]]: f32, %[[B:.+]]: f32):
+//       CHECK:     %[[SUM:.+]] = arith.addf %[[S]], %[[B]]
+//       CHECK:     attn.yield %[[SUM]]
+//   CHECK-DAG:   tensor.collapse_shape %[[R]]#0 {{\[\[}}0], [1, 2], [3], [4]] : tensor<3x2x4x5x4xbf16> into tensor<3x8x5x4xbf16>
+//   CHECK-DAG:   tensor.collapse_shape %[[R]]#1 {{\[\[}}0], [1, 2], [3]] : tensor<3x2x4x5xf32> into tensor<3x8x5xf32>
+func.func @grouped_heads_are_rows(%q: tensor<3x8x5x16xbf16>, %k: tensor<3x2x7x16xbf16>, %v: tensor<3x2x7x4xbf16>,
+                                  %bias: tensor<8x1x1xf32>) -> (tensor<3x8x5x4xbf16>, tensor<3x8x5xf32>) {
+  %o, %lse = attn.sdpa %q, %k, %v bias(%bias : tensor<8x1x1xf32>) returns(out, lse)
+    : (tensor<3x8x5x16xbf16>, tensor<3x2x7x16xbf16>, tensor<3x2x7x4xbf16>)
+    -> tensor<3x8x5x4xbf16>, tensor<3x8x5xf32>
+  return %o, %lse : tensor<3x8x5x4xbf16>, tensor<3x8x5xf32>
+}
+
+// A bias of another type is added in accumulator type; a causal mask and a given one both have to keep.
+
+// CHECK-LABEL: func.func @bias_mask_and_causal
+//       CHECK:   attn.generic {{.+}} score_ins(%{{.+}} : tensor<2x7xbf16>) mask_ins(%{{.+}} : tensor<5x7xi1>)
+//  CHECK-SAME:   maps [#[[Q]], #[[K]], #[[V]], #[[BIAS]], #[[MASK]], #[[O]]] scale(5.000000e-01)
+//       CHECK:   ^bb0(%[[S:.+]]: f32, %[[B:.+]]: bf16):
+//       CHECK:     %[[EXT:.+]] = arith.extf %[[B]] : bf16 to f32
+//       CHECK:     arith.addf %[[S]], %[[EXT]]
+//       CHECK:   ^bb0(%[[M:.+]]: i1):
+//   CHECK-DAG:     %[[C2:.+]] = arith.constant 2 : index
+//   CHECK-DAG:     %[[I:.+]] = attn.index 2
+//   CHECK-DAG:     %[[J:.+]] = attn.index 3
+//       CHECK:     %[[LAST:.+]] = arith.addi %[[I]], %[[C2]]
+//       CHECK:     %[[CAUSAL:.+]] = arith.cmpi sle, %[[J]], %[[LAST]]
+//       CHECK:     arith.andi %[[CAUSAL]], %[[M]]
+func.func @bias_mask_and_causal(%q: tensor<1x2x5x16xf32>, %k: tensor<1x2x7x16xf32>, %v: tensor<1x2x7x4xf32>,
+                                %bias: tensor<1x2x1x7xbf16>, %mask: tensor<5x7xi1>) -> tensor<1x2x5x4xf32> {
+  %o = attn.sdpa %q, %k, %v bias(%bias : tensor<1x2x1x7xbf16>) mask(%mask : tensor<5x7xi1>) causal(bottom_right)
+    scale(0.5) : (tensor<1x2x5x16xf32>, tensor<1x2x7x16xf32>, tensor<1x2x7x4xf32>) -> tensor<1x2x5x4xf32>
+  return %o : tensor<1x2x5x4xf32>
+}
+
+// CHECK-LABEL: func.func @causal_top_left
+//       CHECK:   mask {
+//   CHECK-DAG:     %[[I:.+]] = attn.index 2
+//   CHECK-DAG:     %[[J:.+]] = attn.index 3
+//       CHECK:     arith.cmpi sle, %[[J]], %[[I]]
+func.func @causal_top_left(%q: tensor<1x2x5x16xf32>, %k: tensor<1x2x7x16xf32>,
+                           %v: tensor<1x2x7x4xf32>) -> tensor<1x2x5x4xf32> {
+  %o = attn.sdpa %q, %k, %v causal(top_left)
+    : (tensor<1x2x5x16xf32>, tensor<1x2x7x16xf32>, tensor<1x2x7x4xf32>) -> tensor<1x2x5x4xf32>
+  return %o : tensor<1x2x5x4xf32>
+}
+
+// What types leave open is asserted once; M - N is a capture; H is split where it may differ from Hkv.
+
+// CHECK-LABEL: func.func @dynamic
+//  CHECK-SAME:   %[[Q_:[^ :]+]]: tensor<?x?x?x16xf32>, %[[K_:[^ :]+]]: tensor<?x?x?x16xf32>, %[[V_:[^ :]+]]: tensor<?x?x7x4xf32>
+//   CHECK-DAG:   %[[N:.+]] = tensor.dim %[[Q_]], %c2
+//   CHECK-DAG:   cf.assert %{{.+}}, "'query' and 'key' agree on B"
+//   CHECK-DAG:   cf.assert %{{.+}}, "'query' and 'value' agree on B"
+//   CHECK-DAG:   cf.assert %{{.+}}, "'key' and 'value' agree on Hkv"
+//   CHECK-DAG:   cf.assert %{{.+}}, "'query' and 'mask' agree on N"
+//   CHECK-DAG:   cf.assert %{{.+}}, "'key' and 'value' agree on M"
+//   CHECK-DAG:   cf.assert %{{.+}}, "H is a multiple of Hkv"
+//   CHECK-DAG:   %[[OFF:.+]] = arith.subi %c7, %[[N]]
+//   CHECK-NOT:   cf.assert
+//       CHECK:   attn.generic {{.+}} captures(%[[OFF]] : index) {{.+}} {attn.checked}
+//   CHECK-NOT:   cf.assert
+//       CHECK:   return
+func.func @dynamic(%q: tensor<?x?x?x16xf32>, %k: tensor<?x?x?x16xf32>, %v: tensor<?x?x7x4xf32>,
+                   %mask: tensor<?x7xi1>) -> tensor<?x?x?x4xf32> {
+  %o = attn.sdpa %q, %k, %v mask(%mask : tensor<?x7xi1>) causal(bottom_right)
+    : (tensor<?x?x?x16xf32>, tensor<?x?x?x16xf32>, tensor<?x?x7x4xf32>) -> tensor<?x?x?x4xf32>
+  return %o : tensor<?x?x?x4xf32>
+}
+
+// attn.generic is checked, too.
+
+// CHECK-LABEL: func.func @generic_is_checked
+//   CHECK-DAG:   cf.assert %{{.+}}, "'query' and 'score operand 0' agree on loop 0"
+//   CHECK-DAG:   cf.assert %{{.+}}, "'score operand 0' and 'out' agree on loop 0"
+//   CHECK-DAG:   cf.assert %{{.+}}, "'key' and 'value' agree on loop 1"
+//   CHECK-NOT:   cf.assert
+//       CHECK:   attn.generic {{.+}} {attn.checked}
+func.func @generic_is_checked(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %v: tensor<7x4xf32>, %b: tensor<5xf32>,
+                              %o: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  %0 = attn.generic ins(%q, %k, %v : tensor<?x8xf32>, tensor<?x8xf32>, tensor<7x4xf32>)
+    score_ins(%b : tensor<5xf32>) outs(out %o : tensor<?x4xf32>)
+    maps [affine_map<(i, j, d, e) -> (i, d)>, affine_map<(i, j, d, e) -> (j, d)>, affine_map<(i, j, d, e) -> (j, e)>,
+          affine_map<(i, j, d, e) -> (i)>, affine_map<(i, j, d, e) -> (i, e)>] normalizer(#attn.softmax)
+    score {
+    ^bb0(%s: f32, %x: f32):
+      %z = arith.addf %s, %x : f32
+      attn.yield %z : f32
+    }
+  return %0 : tensor<?x4xf32>
+}
