@@ -39,7 +39,45 @@ static void printReturns(OpAsmPrinter &printer, Operation *, ArrayAttr kinds) {
                                [](ResultKindAttr kind) { return stringifyResultKind(kind.getValue()); });
   std::string list = llvm::join(names, ", ");
   if (list != "out")
-    printer << "returns(" << list << ")";
+    printer << " returns(" << list << ")";
+}
+
+/// Parses `name(value)` if it is there, with a value that `symbolize` knows.
+template <typename AttrTy, typename Symbolize>
+static ParseResult parseClause(OpAsmParser &parser, StringRef name, StringRef values, AttrTy &attr,
+                               Symbolize symbolize) {
+  StringRef keyword;
+  if (failed(parser.parseOptionalKeyword(name)))
+    return success();
+  if (parser.parseLParen())
+    return failure();
+  SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseKeyword(&keyword))
+    return failure();
+  auto value = symbolize(keyword);
+  if (!value)
+    return parser.emitError(loc, "unknown ") << name << " '" << keyword << "' (expected " << values << ")";
+  attr = AttrTy::get(parser.getContext(), *value);
+  return parser.parseRParen();
+}
+
+// Clauses print the space before them themselves: where they say nothing there is none.
+
+/// `causal(bottom_right) layout(bnhd)`, each if it is not the default. Not `$causal`: enum attributes print a space
+/// first.
+static ParseResult parseCausalAndLayout(OpAsmParser &parser, CausalKindAttr &causal, LayoutAttr &layout) {
+  if (parseClause(parser, "causal", "top_left, bottom_right", causal,
+                  [](StringRef keyword) { return symbolizeCausalKind(keyword); }) ||
+      parseClause(parser, "layout", "bhnd, bnhd", layout, [](StringRef keyword) { return symbolizeLayout(keyword); }))
+    return failure();
+  return success();
+}
+
+static void printCausalAndLayout(OpAsmPrinter &printer, Operation *, CausalKindAttr causal, LayoutAttr layout) {
+  if (causal)
+    printer << " causal(" << stringifyCausalKind(causal.getValue()) << ")";
+  if (layout && layout.getValue() != Layout::BHND)
+    printer << " layout(" << stringifyLayout(layout.getValue()) << ")";
 }
 
 /// `out %o : type, lse %l : type`.

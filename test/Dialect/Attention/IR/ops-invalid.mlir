@@ -939,3 +939,11 @@ func.func @index_negative() {
   %i = attn.index -1
   return
 }
+
+// -----
+
+func.func @sdpa_unknown_layout(%q: tensor<1x8x5x64xf32>) {
+  // expected-error @below {{unknown layout 'nbhd' (expected bhnd, bnhd)}}
+  %o = attn.sdpa %q, %q, %q layout(nbhd) : (tensor<1x8x5x64xf32>, tensor<1x8x5x64xf32>, tensor<1x8x5x64xf32>) -> tensor<1x8x5x64xf32>
+  return
+}

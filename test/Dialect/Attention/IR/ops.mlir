@@ -14,7 +14,7 @@ func.func @sdpa(%q: tensor<1x8x5x64xf32>, %k: tensor<1x2x7x64xf32>, %v: tensor<1
 
 // CHECK-LABEL: func.func @sdpa_all
 //       CHECK:   %{{[^ )]+}}:3 = attn.sdpa %{{[^ )]+}}, %{{[^ )]+}}, %{{[^ )]+}} bias(%{{[^ )]+}} : tensor<5x1xf32>) mask(%{{[^ )]+}} : tensor<1x5x7xi1>)
-//  CHECK-SAME:   bottom_right) layout({{ ?}}bnhd) scale(2.500000e-01) returns(out, lse, weights)
+//  CHECK-SAME:   causal(bottom_right) layout(bnhd) scale(2.500000e-01) returns(out, lse, weights)
 func.func @sdpa_all(%q: tensor<3x5x8x64xbf16>, %k: tensor<3x7x2x64xbf16>, %v: tensor<3x7x2x48xbf16>,
                     %bias: tensor<5x1xf32>, %mask: tensor<1x5x7xi1>) -> tensor<3x5x8x48xbf16> {
   %o, %lse, %w = attn.sdpa %q, %k, %v bias(%bias : tensor<5x1xf32>) mask(%mask : tensor<1x5x7xi1>) causal(bottom_right)

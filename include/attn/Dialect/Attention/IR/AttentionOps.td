@@ -81,8 +81,7 @@ def Attn_SdpaOp : Attn_Op<"sdpa", [Pure, AttrSizedOperandSegments,
   let assemblyFormat = [{
     $query `,` $key `,` $value
     (`bias` `(` $bias^ `:` type($bias) `)`)? (`mask` `(` $mask^ `:` type($mask) `)`)?
-    (`causal` `(` $causal^ `)`)? (`layout` `(` $layout^ `)`)? (`scale` `(` $scale^ `)`)?
-    custom<Returns>($result_kinds) attr-dict
+    `` custom<CausalAndLayout>($causal, $layout) (`scale` `(` $scale^ `)`)? `` custom<Returns>($result_kinds) attr-dict
     `:` `(` type($query) `,` type($key) `,` type($value) `)` `->` type($results)
   }];
   let builders = [
@@ -435,7 +434,7 @@ def Attn_FinalizeOp : Attn_Op<"finalize", [Pure, AttrSizedOperandSegments,
   let assemblyFormat = [{
     `ins` `(` $acc `:` type($acc) `)` (`state` `(` $state^ `:` type($state) `)`)?
     (`normalizer_ins` `(` $normalizer_operands^ `:` type($normalizer_operands) `)`)?
-    `outs` `(` $inits `:` type($inits) `)` custom<Returns>($result_kinds)
+    `outs` `(` $inits `:` type($inits) `)` `` custom<Returns>($result_kinds)
     `maps` $indexing_maps `normalizer` `(` $normalizer `)` attr-dict
   }];
   let hasVerifier = 1;
