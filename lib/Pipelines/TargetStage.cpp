@@ -19,10 +19,8 @@ static void addBufferization(OpPassManager &pm) {
   options.bufferizeFunctionBoundaries = true;
   options.functionBoundaryTypeConversion = bufferization::LayoutMapOption::IdentityLayoutMap;
   pm.addPass(bufferization::createOneShotBufferizePass(options));
-  pm.addPass(createCanonicalizerPass());
+  // Equal views meet, so that a copy of a view to itself is seen as one.
   pm.addPass(createCSEPass());
-  // Equal views have met: copies of a view to itself fold away.
-  pm.addPass(createCanonicalizerPass());
 }
 
 static void addLLVMConversion(OpPassManager &pm) {
@@ -46,12 +44,16 @@ static void addLLVMConversion(OpPassManager &pm) {
 
 void buildTargetStage(OpPassManager &pm, const CPUDescription &cpu) {
   addBufferization(pm);
+  // Before any canonicalisation: it drops loops of one iteration from scf.forall, and with them the plan.
   pm.addPass(createAttnOutlineTasksPass());
-  // What the task does not use of the kernel's scalar code goes, and views of views meet.
+  // What the task does not use of the kernel's scalar code goes; equal views meet, and then copies of a view to itself
+  // fold away.
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  pm.addPass(createCanonicalizerPass());
   pm.addNestedPass<func::FuncOp>(createAttnAssignWorkspacePass());
   pm.addNestedPass<func::FuncOp>(createAttnVectorizeTilesPass());
+  pm.addPass(createAttnVerifyTargetPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addPass(createLoopInvariantCodeMotionPass());

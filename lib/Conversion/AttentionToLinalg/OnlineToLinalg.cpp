@@ -68,6 +68,13 @@ private:
     tileMax.value = results[1];
   }
 
+  /// 2^x for an x that is a score or a maximum less a maximum that is not smaller.
+  Value exp2NonPositive(OpBuilder &nested, Value x) {
+    auto exp2 = math::Exp2Op::create(nested, loc, x);
+    exp2->setDiscardableAttr(kNonPositiveName, nested.getUnitAttr());
+    return exp2;
+  }
+
   /// m' = max(m, tile maximum) and alpha = 2^(m - m').
   void updateState() {
     alpha = {linalg.empty(getShape(m.value), type), rowMap};
@@ -75,7 +82,7 @@ private:
         "softmax", LoopOrder(getLoops(rowMap)), tileMax, {m, alpha}, [&](OpBuilder &nested, ValueRange args) {
           Value newMax = selectMax(nested, loc, args[0], args[1]);
           Value difference = arith::SubFOp::create(nested, loc, args[1], selectMax(nested, loc, newMax, lowestFinite));
-          return SmallVector<Value>{newMax, math::Exp2Op::create(nested, loc, difference)};
+          return SmallVector<Value>{newMax, exp2NonPositive(nested, difference)};
         });
     m.value = results[0];
     alpha.value = results[1];
@@ -101,7 +108,7 @@ private:
         "softmax", LoopOrder(getLoops(tile.map)), m, {scores, l}, [&](OpBuilder &nested, ValueRange args) {
           Value s = args[1];
           Value difference = arith::SubFOp::create(nested, loc, s, selectMax(nested, loc, args[0], lowestFinite));
-          Value p = math::Exp2Op::create(nested, loc, difference), term = p;
+          Value p = exp2NonPositive(nested, difference), term = p;
           if (op.getGuarded()) {
             Value masked = arith::CmpFOp::create(nested, loc, arith::CmpFPredicate::OEQ, s, minusInfinity);
             term = arith::SelectOp::create(nested, loc, masked, zero, p);

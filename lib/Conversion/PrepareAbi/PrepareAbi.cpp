@@ -219,6 +219,37 @@ Value reshapeForLoop(OpBuilder &builder, scf::ForallOp loop, const Destination &
   return view;
 }
 
+/// Asserts that `view`, which a caller passes for a result, has the sizes the loop will write.
+void assertOutputSizes(OpBuilder &builder, scf::ForallOp loop, const Destination &destination, Value view,
+                       StringRef name) {
+  Location loc = loop.getLoc();
+  SmallVector<OpFoldResult> sizes = getSizes(builder, loop.getOutputs()[destination.number]);
+  for (Operation *op : destination.reshapes)
+    if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(op))
+      sizes = collapseSizes(builder, loc, sizes, collapse.getReassociationIndices());
+  for (auto [dim, size] : llvm::enumerate(sizes)) {
+    // Static sizes of a view are checked against its type where it enters.
+    if (!cast<MemRefType>(view.getType()).isDynamicDim(dim))
+      continue;
+    Value have = memref::DimOp::create(builder, loc, view, dim);
+    Value equal = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, have,
+                                        getValueOrCreateConstantIndexOp(builder, loc, size));
+    cf::AssertOp::create(builder, loc, equal, ("'" + name + "' has the size of the result in dimension " + Twine(dim)).str());
+  }
+}
+
+/// Sizes of tensor.empty are read from its operands: nothing of it shall be left once the outputs take its place.
+void forwardSizesOfEmpties(RewriterBase &rewriter, Block &body) {
+  for (auto dim : llvm::make_early_inc_range(body.getOps<tensor::DimOp>())) {
+    auto empty = dim.getSource().getDefiningOp<tensor::EmptyOp>();
+    std::optional<int64_t> index = dim.getConstantIndex();
+    if (!empty || !index || *index < 0 || *index >= empty.getType().getRank())
+      continue;
+    rewriter.setInsertionPoint(dim);
+    rewriter.replaceOp(dim, getValueOrCreateConstantIndexOp(rewriter, dim.getLoc(), empty.getMixedSizes()[*index]));
+  }
+}
+
 /// `{kind, name, type}` for attn.arguments.
 Attribute describe(Builder &builder, StringRef kind, Attribute name, const Twine &defaultName, Type type) {
   return builder.getDictionaryAttr({builder.getNamedAttr("kind", builder.getStringAttr(kind)),
@@ -272,6 +303,8 @@ LogicalResult prepareAbi(RewriterBase &rewriter, func::FuncOp function) {
     Value view = body.addArgument(types.back(), loc);
 
     rewriter.setInsertionPoint(kernel->loop);
+    StringRef argumentName = cast<StringAttr>(cast<DictionaryAttr>(descriptions.back()).get("name"));
+    assertOutputSizes(rewriter, kernel->loop, destination, view, argumentName);
     view = reshapeForLoop(rewriter, kernel->loop, destination, view);
     OpOperand &init = kernel->loop.getOutputsMutable()[destination.number];
     Value tensor = bufferization::ToTensorOp::create(rewriter, loc, init.get().getType(), view, /*restrict=*/true,
@@ -290,6 +323,7 @@ LogicalResult prepareAbi(RewriterBase &rewriter, func::FuncOp function) {
     function.setAllArgAttrs(attributes);
     function->setAttr("attn.arguments", rewriter.getArrayAttr(descriptions));
   });
+  forwardSizesOfEmpties(rewriter, body);
   // What held the results until now: an unused tensor.empty would still be allocated.
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(body)))
     if (isOpTriviallyDead(&op))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // attn-expand-math: exp2 by a polynomial in registers, the other functions by upstream's; nothing is left for libm.
+#include "attn/Dialect/Attention/IR/AttentionAttributes.h"
 #include "attn/Target/CPU/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -27,9 +28,6 @@ namespace {
 /// 2^0 is 1: a rescale factor of a maximum that stands still must not change anything.
 constexpr float kExp2[] = {1.3264738736e-3f, 9.6715166674e-3f, 5.5507337528e-2f, 2.4022242024e-1f, 6.9314697757e-1f, 1.0f};
 
-/// Discardable attribute of math.exp2: its argument is 0 or less, or NaN.
-constexpr StringLiteral kNonPositive = "attn.non_positive";
-
 /// Without the instruction, a fused multiply-add would be a library call; two roundings serve.
 struct SplitFma : OpRewritePattern<math::FmaOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -42,7 +40,7 @@ struct SplitFma : OpRewritePattern<math::FmaOp> {
 };
 
 /// exp2 of f32 scalars and vectors, total: 0 for -inf and below about -126, inf from 128, NaN stays NaN. Who knows that the
-/// argument is never positive says so by the attribute kNonPositive and saves two instructions.
+/// argument is never positive says so by the attribute attn.non_positive and saves two instructions.
 struct ExpandExp2 : OpRewritePattern<math::Exp2Op> {
   ExpandExp2(MLIRContext *context, bool hasScalef) : OpRewritePattern(context), hasScalef(hasScalef) {}
 
@@ -73,7 +71,7 @@ private:
       return Value(arith::SelectOp::create(b, loc, isLarger, x, y));
     };
     Value y = larger(constant(b, op, low), op.getOperand(), true);
-    return op->hasAttr(kNonPositive) ? y : larger(constant(b, op, high), y, false);
+    return op->hasAttr(kNonPositiveName) ? y : larger(constant(b, op, high), y, false);
   }
 
   static Value polynomial(math::Exp2Op op, PatternRewriter &b, Value f) {
@@ -101,7 +99,7 @@ private:
   /// the mantissa; n = -127 gives the bits of 0. The product carries a NaN of the polynomial through.
   static Value expandByExponent(math::Exp2Op op, PatternRewriter &b) {
     Location loc = op.getLoc();
-    bool nonPositive = op->hasAttr(kNonPositive);
+    bool nonPositive = op->hasAttr(kNonPositiveName);
     // 2^128 has no exponent: where n may be 128, scale by 2^(n - 1) and double.
     float bias = nonPositive ? 127.0f : 126.0f;
     Value y = clamp(op, b, nonPositive ? -127.0f : -126.0f, 128.0f);

@@ -38,10 +38,27 @@ struct Kernel {
   SmallVector<cf::AssertOp> asserts;
 };
 
+/// Whether `op` splits one dimension of a view into two of unknown size: upstream's expand-strided-metadata, which the
+/// LLVM conversion needs, crashes on it.
+bool splitsIntoUnknownSizes(Operation &op) {
+  auto expand = dyn_cast<memref::ExpandShapeOp>(op);
+  return expand && llvm::any_of(expand.getReassociationIndices(), [&](const ReassociationIndices &group) {
+           return llvm::count_if(group, [&](int64_t dim) { return expand.getResultType().isDynamicDim(dim); }) > 1;
+         });
+}
+
+/// What bufferisation leaves of a result that is its destination already.
+void eraseSelfCopies(Block &block) {
+  for (auto copy : llvm::make_early_inc_range(block.getOps<memref::CopyOp>()))
+    if (copy.getSource() == copy.getTarget())
+      copy.erase();
+}
+
 FailureOr<Kernel> findKernel(func::FuncOp function) {
   Kernel kernel{function, nullptr, {}};
   if (!function.getBody().hasOneBlock())
     return function.emitError("expects a kernel function of one block");
+  eraseSelfCopies(function.getBody().front());
   for (Operation &op : function.getBody().front().without_terminator()) {
     if (auto assertOp = dyn_cast<cf::AssertOp>(op)) {
       kernel.asserts.push_back(assertOp);
@@ -49,6 +66,9 @@ FailureOr<Kernel> findKernel(func::FuncOp function) {
       if (kernel.forall)
         return forall.emitError("expects one parallel loop in a kernel function, got a second one");
       kernel.forall = forall;
+    } else if (splitsIntoUnknownSizes(op)) {
+      return op.emitError("cannot compile grouped heads of an unknown number of key heads: give 'key' and 'value' a static "
+                          "number of heads Hkv");
     } else if (!isMemoryEffectFree(&op)) {
       return op.emitError("'") << op.getName() << "' outside of the parallel loop of a kernel: only scalar code may stand there";
     }

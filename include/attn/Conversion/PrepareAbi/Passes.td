@@ -14,7 +14,8 @@ def AttnPrepareAbiPass : Pass<"attn-prepare-abi", "::mlir::func::FuncOp"> {
     Inputs enter by `bufferization.to_tensor restrict` and cannot be written; outputs enter `restrict writable`, take the
     place of the `tensor.empty` that the `scf.forall` writes into, and leave by `materialize_in_destination`. A result
     that is a `tensor.collapse_shape` (grouped heads) becomes a `memref.expand_shape` of the output, so bufferisation
-    copies nothing and allocates nothing of unknown size.
+    copies nothing and allocates nothing of unknown size. That an output has the sizes of its result is asserted
+    (`cf.assert`) before the loop.
 
     `attn.arguments` on the function lists the arguments for who writes the header:
     `{kind = "input" | "output" | "scalar", name = .., type = ..}` with the types they had. Names come from the argument
@@ -25,6 +26,7 @@ def AttnPrepareAbiPass : Pass<"attn-prepare-abi", "::mlir::func::FuncOp"> {
     (example: test/Conversion/PrepareAbi/prepare-abi.mlir @dense)
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
+                           "::mlir::cf::ControlFlowDialect",
                            "::mlir::memref::MemRefDialect"];
 }
 

@@ -12,7 +12,8 @@ def AttnOutlineTasksPass : Pass<"attn-outline-tasks", "::mlir::ModuleOp"> {
     iteration, with `attn.plan` and `attn.kernel`; `@NAME_tasks(args) -> index`, how many there are;
     `@NAME_check(args) -> i32`, 0 or ATTN_ERROR_SHAPE when an assertion does not hold. Tasks count the row tiles of a head
     fastest and backwards: under a causal mask the longest come first.
-    **Fails** when the function holds a second parallel loop, results, or anything else that touches memory.
+    **Fails** when the function holds a second parallel loop, results, or anything else that touches memory, and when a view
+    splits one dimension into two of unknown size (grouped heads of an unknown number of key heads).
     (example: test/Target/CPU/outline-tasks.mlir)
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::memref::MemRefDialect"];

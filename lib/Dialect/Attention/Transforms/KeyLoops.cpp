@@ -205,8 +205,17 @@ SmallVector<Value> KeyLoops::accumulate() {
   auto redo = scf::IfOp::create(rewriter, loc, TypeRange(ValueRange(state)), bad, /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(rewriter);
   rewriter.setInsertionPointToStart(redo.thenBlock());
+  // Refill the state that is there: fresh tensors would be buffers that leave this branch.
+  SmallVector<Value> refilled;
+  SmallVector<Value> starts{tile.zero(tile.accumulator)};
+  llvm::append_range(starts, op.getNormalizer().init(rewriter, loc, tile.accumulator));
+  for (auto [value, start] : llvm::zip_equal(state, starts)) {
+    auto fill = linalg::FillOp::create(rewriter, loc, start, value);
+    fill->setAttr(kRoleName, rewriter.getStringAttr("redo"));
+    refilled.push_back(fill.getResult(0));
+  }
   SmallVector<Value> again =
-      loop(lower, upper, /*wholeTiles=*/false, freshState("redo"),
+      loop(lower, upper, /*wholeTiles=*/false, refilled,
            [&](const KeyTile &keys, ValueRange args) { return step(keys, args, anyMask, /*guarded=*/true); });
   scf::YieldOp::create(rewriter, loc, again);
   rewriter.setInsertionPointToStart(redo.elseBlock());

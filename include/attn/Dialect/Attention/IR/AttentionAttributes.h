@@ -26,4 +26,11 @@ enum class ExpBase { E, Two };
 #define GET_ATTRDEF_CLASSES
 #include "attn/Dialect/Attention/IR/AttentionAttrs.h.inc"
 
+namespace attn {
+
+/// Discardable unit attribute of math.exp2: the argument is 0 or less, or NaN, so that its expansion needs no upper bound.
+constexpr llvm::StringLiteral kNonPositiveName = "attn.non_positive";
+
+} // namespace attn
+
 #endif // ATTN_DIALECT_ATTENTION_IR_ATTENTIONATTRIBUTES_H
