@@ -12,9 +12,7 @@ using namespace mlir;
 
 namespace attn {
 
-bool BodyVectorizer::isVector(Value original) const {
-  return isa<VectorType>(map.lookupOrDefault(original).getType());
-}
+bool BodyVectorizer::isVector(Value original) const { return isa<VectorType>(map.lookupOrDefault(original).getType()); }
 
 Value BodyVectorizer::broadcast(Value value) {
   if (width == 1 || isa<VectorType>(value.getType()))
@@ -69,9 +67,11 @@ LogicalResult BodyVectorizer::visitIndexOp(Operation &op) {
   unsigned bits = narrow ? 32 : 64;
   SmallVector<Value> operands;
   for (Value operand : op.getOperands())
-    operands.push_back(operand.getType().isIndex() ? laneInteger(operand, bits) : broadcast(map.lookupOrDefault(operand)));
+    operands.push_back(operand.getType().isIndex() ? laneInteger(operand, bits)
+                                                   : broadcast(map.lookupOrDefault(operand)));
   Type element = op.getResult(0).getType().isIndex() ? b.getIntegerType(bits) : op.getResult(0).getType();
-  Operation *lanes = b.create(loc, op.getName().getIdentifier(), operands, VectorType::get({width}, element), op.getAttrs());
+  Operation *lanes =
+      b.create(loc, op.getName().getIdentifier(), operands, VectorType::get({width}, element), op.getAttrs());
   map.map(op.getResult(0), lanes->getResult(0));
   return success();
 }

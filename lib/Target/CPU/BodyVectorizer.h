@@ -8,15 +8,15 @@
 
 namespace attn {
 
-/// Clones a body of scalar ops for `width` neighbouring elements at once. What does not depend on the lane stays scalar;
-/// index arithmetic on lanes is done in 32 bits where intervals prove that exact, else in 64.
+/// Clones a body of scalar ops for `width` neighbouring elements at once. What does not depend on the lane stays
+/// scalar; index arithmetic on lanes is done in 32 bits where intervals prove that exact, else in 64.
 class BodyVectorizer {
 public:
   BodyVectorizer(mlir::OpBuilder &builder, mlir::Location loc, int64_t width) : b(builder), loc(loc), width(width) {}
 
-  /// Evaluates `body` with its arguments set to `arguments` (scalars, or vectors of `width` elements) and `linalg.index`
-  /// of loop k set to `positions[k]`, a scalar; for `laneLoop` it is the position of lane 0. Appends the values of the
-  /// terminator to `results`. Fails, with a diagnostic at the op, on an op that has no lane form.
+  /// Evaluates `body` with its arguments set to `arguments` (scalars, or vectors of `width` elements) and
+  /// `linalg.index` of loop k set to `positions[k]`, a scalar; for `laneLoop` it is the position of lane 0. Appends the
+  /// values of the terminator to `results`. Fails, with a diagnostic at the op, on an op that has no lane form.
   mlir::LogicalResult run(mlir::Block &body, mlir::ValueRange arguments, mlir::ValueRange positions, int laneLoop,
                           llvm::SmallVectorImpl<mlir::Value> &results);
 

@@ -24,9 +24,10 @@ using namespace mlir;
 namespace attn {
 namespace {
 
-/// 2^f on [-1/2, 1/2], highest power first, worst relative error 1.5e-7 in f32. The last coefficient is exactly 1, so that
-/// 2^0 is 1: a rescale factor of a maximum that stands still must not change anything.
-constexpr float kExp2[] = {1.3264738736e-3f, 9.6715166674e-3f, 5.5507337528e-2f, 2.4022242024e-1f, 6.9314697757e-1f, 1.0f};
+/// 2^f on [-1/2, 1/2], highest power first, worst relative error 1.5e-7 in f32. The last coefficient is exactly 1, so
+/// that 2^0 is 1: a rescale factor of a maximum that stands still must not change anything.
+constexpr float kExp2[] = {1.3264738736e-3f, 9.6715166674e-3f, 5.5507337528e-2f,
+                           2.4022242024e-1f, 6.9314697757e-1f, 1.0f};
 
 /// Without the instruction, a fused multiply-add would be a library call; two roundings serve.
 struct SplitFma : OpRewritePattern<math::FmaOp> {
@@ -39,8 +40,8 @@ struct SplitFma : OpRewritePattern<math::FmaOp> {
   }
 };
 
-/// exp2 of f32 scalars and vectors, total: 0 for -inf and below about -126, inf from 128, NaN stays NaN. Who knows that the
-/// argument is never positive says so by the attribute attn.non_positive and saves two instructions.
+/// exp2 of f32 scalars and vectors, total: 0 for -inf and below about -126, inf from 128, NaN stays NaN. Who knows that
+/// the argument is never positive says so by the attribute attn.non_positive and saves two instructions.
 struct ExpandExp2 : OpRewritePattern<math::Exp2Op> {
   ExpandExp2(MLIRContext *context, bool hasScalef) : OpRewritePattern(context), hasScalef(hasScalef) {}
 
@@ -62,12 +63,13 @@ private:
     return arith::ConstantOp::create(b, op.getLoc(), attr);
   }
 
-  /// The argument between `low` and `high`. Compare and select, not maximumf: NaN falls through to the second operand, in
-  /// one instruction.
+  /// The argument between `low` and `high`. Compare and select, not maximumf: NaN falls through to the second operand,
+  /// in one instruction.
   static Value clamp(math::Exp2Op op, PatternRewriter &b, float low, float high) {
     Location loc = op.getLoc();
     auto larger = [&](Value x, Value y, bool takeLarger) {
-      Value isLarger = arith::CmpFOp::create(b, loc, takeLarger ? arith::CmpFPredicate::OGT : arith::CmpFPredicate::OLT, x, y);
+      Value isLarger =
+          arith::CmpFOp::create(b, loc, takeLarger ? arith::CmpFPredicate::OGT : arith::CmpFPredicate::OLT, x, y);
       return Value(arith::SelectOp::create(b, loc, isLarger, x, y));
     };
     Value y = larger(constant(b, op, low), op.getOperand(), true);
@@ -90,13 +92,14 @@ private:
     Value p = polynomial(op, b, arith::SubFOp::create(b, loc, y, n));
     Value all = arith::ConstantOp::create(b, loc, b.getI16IntegerAttr(-1));
     Value currentRounding = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(4));
-    auto call = LLVM::CallIntrinsicOp::create(b, loc, op.getType(), b.getStringAttr("llvm.x86.avx512.mask.scalef.ps.512"),
-                                              ValueRange{p, n, constant(b, op, 0.0f), all, currentRounding});
+    auto call =
+        LLVM::CallIntrinsicOp::create(b, loc, op.getType(), b.getStringAttr("llvm.x86.avx512.mask.scalef.ps.512"),
+                                      ValueRange{p, n, constant(b, op, 0.0f), all, currentRounding});
     return call.getResults();
   }
 
-  /// 2^n by writing n into the exponent. Adding 1.5 * 2^23 + 127 rounds to an integer and leaves n + 127 in the low bits of
-  /// the mantissa; n = -127 gives the bits of 0. The product carries a NaN of the polynomial through.
+  /// 2^n by writing n into the exponent. Adding 1.5 * 2^23 + 127 rounds to an integer and leaves n + 127 in the low
+  /// bits of the mantissa; n = -127 gives the bits of 0. The product carries a NaN of the polynomial through.
   static Value expandByExponent(math::Exp2Op op, PatternRewriter &b) {
     Location loc = op.getLoc();
     bool nonPositive = op->hasAttr(kNonPositiveName);
@@ -141,7 +144,8 @@ struct ExpandMath : impl::AttnExpandMathPassBase<ExpandMath> {
         return WalkResult::advance();
       if (isa<math::FloorOp, math::CeilOp, math::RoundEvenOp, math::TruncOp>(op))
         return WalkResult::advance();
-      op->emitError("'") << op->getName() << "' would need a maths library at run time, which compiled kernels do not link: "
+      op->emitError("'") << op->getName()
+                         << "' would need a maths library at run time, which compiled kernels do not link: "
                          << "write it with arith, exp2, exp, log, log2, tanh or another function of f32 that has a "
                          << "polynomial form";
       return WalkResult::interrupt();

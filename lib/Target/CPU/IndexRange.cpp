@@ -44,7 +44,8 @@ std::optional<IndexRange> getBinaryRange(StringRef name, IndexRange a, IndexRang
   if (name == "arith.maxsi")
     return IndexRange{std::max(a.lo, b.lo), std::max(a.hi, b.hi)};
   // A quotient by a positive divisor does not leave the hull of the dividend and 0; a remainder stays below both.
-  bool isDivision = name == "arith.divsi" || name == "arith.floordivsi" || name == "arith.ceildivsi" || name == "arith.divui";
+  bool isDivision =
+      name == "arith.divsi" || name == "arith.floordivsi" || name == "arith.ceildivsi" || name == "arith.divui";
   if (isDivision && b.lo > 0 && (name != "arith.divui" || a.lo >= 0))
     return IndexRange{std::min<int64_t>(a.lo, 0), std::max<int64_t>(a.hi, 0)};
   if ((name == "arith.remsi" || name == "arith.remui") && b.lo > 0 && a.lo >= 0)
@@ -53,7 +54,8 @@ std::optional<IndexRange> getBinaryRange(StringRef name, IndexRange a, IndexRang
 }
 
 /// Interval of an affine expression whose dims and symbols have the given intervals.
-static std::optional<IndexRange> getExprRange(AffineExpr expr, unsigned numDims, ArrayRef<std::optional<IndexRange>> operands) {
+static std::optional<IndexRange> getExprRange(AffineExpr expr, unsigned numDims,
+                                              ArrayRef<std::optional<IndexRange>> operands) {
   if (auto constant = dyn_cast<AffineConstantExpr>(expr))
     return IndexRange{constant.getValue(), constant.getValue()};
   if (auto dim = dyn_cast<AffineDimExpr>(expr))

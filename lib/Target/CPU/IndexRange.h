@@ -11,8 +11,8 @@
 
 namespace attn {
 
-/// No dimension of a kernel's views is larger: the entry point refuses larger ones (ATTN_ERROR_SIZE), so a position, and
-/// the sum or difference of two, fits 32 bits.
+/// No dimension of a kernel's views is larger: the entry point refuses larger ones (ATTN_ERROR_SIZE), so a position,
+/// and the sum or difference of two, fits 32 bits.
 constexpr int64_t kMaxDimension = int64_t(1) << 30;
 
 /// A closed interval of signed integers.

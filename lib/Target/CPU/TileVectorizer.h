@@ -8,7 +8,8 @@
 
 namespace attn {
 
-/// Shape of the registers: `lanes` elements a vector, and the block of accumulators a contraction keeps, in rows x vectors.
+/// Shape of the registers: `lanes` elements a vector, and the block of accumulators a contraction keeps, in rows x
+/// vectors.
 struct RegisterTile {
   int64_t lanes, rows, vectors;
 };
@@ -16,10 +17,11 @@ struct RegisterTile {
 /// Vectorises one linalg.generic on memrefs and erases it, together with the elementwise op right before it that only
 /// initialises the same output (rescale, fill): its body moves into the load of the accumulators.
 ///
-/// The output's innermost loop becomes the lanes. Operands that do not use it are loaded as scalars and broadcast; operands
-/// in which it is not innermost are transposed in registers, `lanes` x `lanes` elements at a time (two parallel loops only).
-/// Outputs without the reduction loops stay in registers, `rows` x `vectors` of them; outputs with all loops are stored
-/// as they are made. Returns the initialiser that was erased too, or null; fails with a diagnostic at the op.
+/// The output's innermost loop becomes the lanes. Operands that do not use it are loaded as scalars and broadcast;
+/// operands in which it is not innermost are transposed in registers, `lanes` x `lanes` elements at a time (two
+/// parallel loops only). Outputs without the reduction loops stay in registers, `rows` x `vectors` of them; outputs
+/// with all loops are stored as they are made. Returns the initialiser that was erased too, or null; fails with a
+/// diagnostic at the op.
 mlir::FailureOr<mlir::Operation *> vectorizeTile(mlir::RewriterBase &rewriter, mlir::linalg::GenericOp op,
                                                  RegisterTile tile);
 
