@@ -114,7 +114,7 @@ static reference::KernelModel getModel(GenericOp op, const InterpreterOptions &o
     model.exp2Error = 4e-16; // two units: as good as a maths library
   }
   model.confidence = options.confidence;
-  if (auto plan = op->getAttrOfType<PlanAttr>("attn.plan"))
+  if (auto plan = op->getAttrOfType<PlanAttr>(kPlanName))
     model.keyTile = plan.getKeys();
   return model;
 }

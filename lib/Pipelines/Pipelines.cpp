@@ -7,27 +7,10 @@
 #include "attn/Dialect/Attention/Transforms/Transforms.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"
-#include "llvm/ADT/StringSwitch.h"
 
 using namespace mlir;
 
 namespace attn {
-
-std::optional<Stage> parseStage(StringRef name) {
-  return llvm::StringSwitch<std::optional<Stage>>(name)
-      .Case("import", Stage::Import)
-      .Case("normalize", Stage::Normalize)
-      .Case("plan", Stage::Plan)
-      .Case("tile", Stage::Tile)
-      .Case("linalg", Stage::Linalg)
-      .Case("target", Stage::Target)
-      .Default(std::nullopt);
-}
-
-StringRef getStageName(Stage stage) {
-  static constexpr StringLiteral names[] = {"import", "normalize", "plan", "tile", "linalg", "target"};
-  return names[static_cast<int>(stage)];
-}
 
 void buildNormalizeStage(OpPassManager &pm) { pm.addNestedPass<func::FuncOp>(createAttnNormalizePass()); }
 

@@ -3,10 +3,7 @@
 #ifndef ATTN_PIPELINES_PIPELINES_H
 #define ATTN_PIPELINES_PIPELINES_H
 
-#include "llvm/ADT/StringRef.h"
-
 #include <cstdint>
-#include <optional>
 #include <string>
 
 namespace mlir {
@@ -17,10 +14,6 @@ namespace attn {
 
 /// What a module holds after a stage; the contracts are those of attn-verify-stage.
 enum class Stage { Import, Normalize, Plan, Tile, Linalg, Target };
-
-/// The stage named `name` (import, normalize, plan, tile, linalg, target), or nullopt.
-std::optional<Stage> parseStage(llvm::StringRef name);
-llvm::StringRef getStageName(Stage stage);
 
 /// What the CPU stages need to know of a machine.
 struct CPUDescription {

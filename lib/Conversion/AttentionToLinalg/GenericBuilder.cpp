@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "GenericBuilder.h"
 
+#include "attn/Dialect/Attention/IR/AttentionAttributes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
@@ -61,14 +62,14 @@ SmallVector<Value> GenericBuilder::generic(StringRef role, const LoopOrder &orde
         SmallVector<Value> yielded = body(nested, args);
         linalg::YieldOp::create(nested, loc, yielded);
       },
-      builder.getNamedAttr("attn.role", builder.getStringAttr(role)));
+      builder.getNamedAttr(kRoleName, builder.getStringAttr(role)));
   return SmallVector<Value>(op.getResults());
 }
 
 Value GenericBuilder::fill(StringRef role, double value, Value dest) {
   Type elementType = getElementType(dest);
   auto op = linalg::FillOp::create(builder, loc, ValueRange{constant(elementType, value)}, ValueRange{dest});
-  op->setAttr("attn.role", builder.getStringAttr(role));
+  op->setAttr(kRoleName, builder.getStringAttr(role));
   return op.getResult(0);
 }
 

@@ -16,7 +16,7 @@ PlanAttr findPlan(Operation *op, std::optional<PlanAttr> own) {
   if (own && *own)
     return *own;
   for (Operation *parent = op->getParentOp(); parent; parent = parent->getParentOp())
-    if (auto plan = parent->getAttrOfType<PlanAttr>("attn.plan"))
+    if (auto plan = parent->getAttrOfType<PlanAttr>(kPlanName))
       return plan;
   return {};
 }

@@ -6,6 +6,7 @@
 // tensor.collapse_shape joins behind the loop, memref.expand_shape splits before it.
 #include "attn/Conversion/PrepareAbi/PrepareAbi.h"
 
+#include "attn/Dialect/Attention/IR/AttentionAttributes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
@@ -102,7 +103,7 @@ FailureOr<Kernel> analyze(func::FuncOp function) {
 
   Kernel kernel;
   for (Operation &op : function.getBody().front()) {
-    if (auto loop = dyn_cast<scf::ForallOp>(op); loop && loop->hasAttr("attn.plan")) {
+    if (auto loop = dyn_cast<scf::ForallOp>(op); loop && loop->hasAttr(kPlanName)) {
       if (kernel.loop) {
         InFlightDiagnostic diag = loop.emitError(
             "a compiled kernel holds one attention: expects one scf.forall with 'attn.plan', got a second one");
@@ -234,7 +235,8 @@ void assertOutputSizes(OpBuilder &builder, scf::ForallOp loop, const Destination
     Value have = memref::DimOp::create(builder, loc, view, dim);
     Value equal = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, have,
                                         getValueOrCreateConstantIndexOp(builder, loc, size));
-    cf::AssertOp::create(builder, loc, equal, ("'" + name + "' has the size of the result in dimension " + Twine(dim)).str());
+    cf::AssertOp::create(builder, loc, equal,
+                         ("'" + name + "' has the size of the result in dimension " + Twine(dim)).str());
   }
 }
 
@@ -321,7 +323,7 @@ LogicalResult prepareAbi(RewriterBase &rewriter, func::FuncOp function) {
     function.removeResAttrsAttr();
     function.setFunctionType(rewriter.getFunctionType(types, {}));
     function.setAllArgAttrs(attributes);
-    function->setAttr("attn.arguments", rewriter.getArrayAttr(descriptions));
+    function->setAttr(kArgumentsName, rewriter.getArrayAttr(descriptions));
   });
   forwardSizesOfEmpties(rewriter, body);
   // What held the results until now: an unused tensor.empty would still be allocated.

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // attn-assign-workspace: every buffer of a task becomes a piece of the scratch memory its caller passes.
 //
-// Takes task functions with memref.alloc of constant size; leaves memref.view of the last argument and the number of bytes
-// in attn.kernel. Buffers live as long as the block they stand in, so sibling blocks share bytes: the loops over whole and
-// over partial key tiles use one score tile.
+// Takes task functions with memref.alloc of constant size; leaves memref.view of the last argument and the number of
+// bytes in attn.kernel. Buffers live as long as the block they stand in, so sibling blocks share bytes: the loops over
+// whole and over partial key tiles use one score tile.
+#include "attn/Target/CPU/KernelSignature.h"
 #include "attn/Target/CPU/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -41,7 +42,7 @@ bool escapes(Value buffer) {
 struct AssignWorkspace : impl::AttnAssignWorkspacePassBase<AssignWorkspace> {
   void runOnOperation() override {
     func::FuncOp function = getOperation();
-    auto kernel = function->getAttrOfType<DictionaryAttr>("attn.kernel");
+    auto kernel = function->getAttrOfType<DictionaryAttr>(kKernelAttrName);
     if (!kernel)
       return;
     scratch = function.getArguments().back();
@@ -49,7 +50,7 @@ struct AssignWorkspace : impl::AttnAssignWorkspacePassBase<AssignWorkspace> {
       return signalPassFailure();
     NamedAttrList entries(kernel);
     entries.set("workspace", IntegerAttr::get(IntegerType::get(&getContext(), 64), bytesNeeded));
-    function->setAttr("attn.kernel", entries.getDictionary(&getContext()));
+    function->setAttr(kKernelAttrName, entries.getDictionary(&getContext()));
   }
 
   LogicalResult assign(Block &block, int64_t used) {
@@ -59,8 +60,9 @@ struct AssignWorkspace : impl::AttnAssignWorkspacePassBase<AssignWorkspace> {
         if (!type.hasStaticShape() || !type.getLayout().isIdentity())
           return alloc.emitError("a task may only allocate buffers of constant size, got ") << type;
         if (escapes(alloc))
-          return alloc.emitError("a buffer that leaves its block cannot live in the workspace: bufferisation should have "
-                                 "updated the loop's buffer in place");
+          return alloc.emitError(
+              "a buffer that leaves its block cannot live in the workspace: bufferisation should have "
+              "updated the loop's buffer in place");
         int64_t bits = type.getElementType().isIndex() ? 64 : type.getElementTypeBitWidth();
         IRRewriter rewriter(alloc);
         Value offset = arith::ConstantIndexOp::create(rewriter, alloc.getLoc(), used);

@@ -2,10 +2,12 @@
 // attn-outline-tasks: the body of the parallel loop becomes a function of a task number.
 //
 // Takes a bufferised kernel function: scalar code and cf.assert, then one scf.forall. Leaves three functions:
-// NAME_task(arguments.., task, scratch) is one iteration, NAME_tasks(arguments..) their number, NAME_check(arguments..) a
-// status: 0, or the error code of the first assertion that does not hold. Who runs the tasks, and in how many threads, is
-// the caller's business.
+// NAME_task(arguments.., task, scratch) is one iteration, NAME_tasks(arguments..) their number, NAME_check(arguments..)
+// a status: 0, or the error code of the first assertion that does not hold. Who runs the tasks, and in how many
+// threads, is the caller's business.
+#include "attn-c/Abi.h"
 #include "attn/Dialect/Attention/IR/AttentionAttributes.h"
+#include "attn/Target/CPU/KernelSignature.h"
 #include "attn/Target/CPU/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
@@ -27,9 +29,6 @@ using namespace mlir;
 
 namespace attn {
 namespace {
-
-/// ATTN_ERROR_SHAPE of the C interface.
-constexpr int32_t kShapeError = 4;
 
 /// The pieces of a kernel function.
 struct Kernel {
@@ -67,10 +66,12 @@ FailureOr<Kernel> findKernel(func::FuncOp function) {
         return forall.emitError("expects one parallel loop in a kernel function, got a second one");
       kernel.forall = forall;
     } else if (splitsIntoUnknownSizes(op)) {
-      return op.emitError("cannot compile grouped heads of an unknown number of key heads: give 'key' and 'value' a static "
-                          "number of heads Hkv");
+      return op.emitError(
+          "cannot compile grouped heads of an unknown number of key heads: give 'key' and 'value' a static "
+          "number of heads Hkv");
     } else if (!isMemoryEffectFree(&op)) {
-      return op.emitError("'") << op.getName() << "' outside of the parallel loop of a kernel: only scalar code may stand there";
+      return op.emitError("'") << op.getName()
+                               << "' outside of the parallel loop of a kernel: only scalar code may stand there";
     }
   }
   if (!kernel.forall)
@@ -82,8 +83,8 @@ FailureOr<Kernel> findKernel(func::FuncOp function) {
   return kernel;
 }
 
-/// A private function NAME<suffix> with the arguments of the kernel and `extra` ones; its body holds the kernel's scalar
-/// code.
+/// A private function NAME<suffix> with the arguments of the kernel and `extra` ones; its body holds the kernel's
+/// scalar code.
 func::FuncOp createFunction(OpBuilder &b, Kernel kernel, StringRef suffix, TypeRange extra, TypeRange results,
                             IRMapping &map) {
   SmallVector<Type> inputs(kernel.function.getArgumentTypes());
@@ -124,11 +125,12 @@ void createTask(OpBuilder &b, Kernel kernel) {
   IRMapping map;
   auto scratchType = MemRefType::get({ShapedType::kDynamic}, b.getI8Type());
   func::FuncOp task = createFunction(b, kernel, "_task", {b.getIndexType(), scratchType}, {}, map);
-  task->setAttr("attn.plan", kernel.forall->getAttr("attn.plan"));
-  task->setAttr("attn.kernel", b.getDictionaryAttr({b.getNamedAttr("name", kernel.function.getNameAttr()),
-                                                    b.getNamedAttr("arguments", kernel.function->getAttr("attn.arguments"))}));
-  // Tasks count the last loop, the row tiles of one head, fastest and backwards: neighbours share their keys, and where a
-  // mask grows with the row the longest tiles of a head come first.
+  task->setAttr(kPlanName, kernel.forall->getAttr(kPlanName));
+  task->setAttr(kKernelAttrName,
+                b.getDictionaryAttr({b.getNamedAttr("name", kernel.function.getNameAttr()),
+                                     b.getNamedAttr("arguments", kernel.function->getAttr(kArgumentsName))}));
+  // Tasks count the last loop, the row tiles of one head, fastest and backwards: neighbours share their keys, and where
+  // a mask grows with the row the longest tiles of a head come first.
   SmallVector<Value> extents = createExtents(b, loc, kernel.forall, map);
   Value rest = task.getArgument(kernel.function.getNumArguments());
   scf::ForallOp forall = kernel.forall;
@@ -141,7 +143,9 @@ void createTask(OpBuilder &b, Kernel kernel) {
       Value last = arith::SubIOp::create(b, loc, extents[k], arith::ConstantIndexOp::create(b, loc, 1));
       position = arith::SubIOp::create(b, loc, last, position);
     }
-    auto bound = [&](OpFoldResult value) { return map.lookupOrDefault(getValueOrCreateConstantIndexOp(b, loc, value)); };
+    auto bound = [&](OpFoldResult value) {
+      return map.lookupOrDefault(getValueOrCreateConstantIndexOp(b, loc, value));
+    };
     position = arith::MulIOp::create(b, loc, position, bound(steps[k]));
     position = arith::AddIOp::create(b, loc, position, bound(lowers[k]));
     map.map(forall.getInductionVar(k), position);
@@ -169,8 +173,8 @@ void createCheck(OpBuilder &b, Kernel kernel) {
   Location loc = kernel.function.getLoc();
   IRMapping map;
   createFunction(b, kernel, "_check", {}, b.getI32Type(), map);
-  Value ok = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(0));
-  Value error = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(kShapeError));
+  Value ok = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(ATTN_OK));
+  Value error = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(ATTN_ERROR_SHAPE));
   Value status = ok;
   for (cf::AssertOp assertOp : kernel.asserts)
     status = arith::SelectOp::create(b, loc, map.lookupOrDefault(assertOp.getArg()), status, error);
@@ -181,7 +185,7 @@ struct OutlineTasks : impl::AttnOutlineTasksPassBase<OutlineTasks> {
   void runOnOperation() override {
     SmallVector<func::FuncOp> functions;
     getOperation().walk([&](func::FuncOp function) {
-      if (function->hasAttr("attn.arguments"))
+      if (function->hasAttr(kArgumentsName))
         functions.push_back(function);
     });
     OpBuilder b(&getContext());

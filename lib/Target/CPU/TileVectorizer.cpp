@@ -38,15 +38,21 @@ private:
 
   LogicalResult reductionNest(unsigned index, Positions &at, int64_t rows, int64_t vectors, int64_t width,
                               SmallVectorImpl<Value> &accumulators);
-  LogicalResult block(Positions &at, int64_t rows, int64_t vectors, int64_t width, SmallVectorImpl<Value> &accumulators);
+  LogicalResult block(Positions &at, int64_t rows, int64_t vectors, int64_t width,
+                      SmallVectorImpl<Value> &accumulators);
   LogicalResult transposedBlock(Positions &at, int64_t laneCount, bool wholeBlock);
   LogicalResult initialValue(OpOperand *output, Positions &at, int64_t width, Value &result);
+
+  Value loadArgument(linalg::LinalgOp user, OpOperand &operand, ValueRange at, int lanes, int64_t width);
+  Positions elementAt(const Positions &at, int64_t row, int64_t vector, int64_t width);
+  Value blocksEnd(unsigned loop, Value begin, int64_t step);
 
   Value extent(unsigned loop) { return getValueOrCreateConstantIndexOp(b, loc, extents[loop]); }
   Value constant(int64_t value) { return arith::ConstantIndexOp::create(b, loc, value); }
   Value add(Value a, int64_t n) {
     return n == 0 ? a : Value(arith::AddIOp::create(b, loc, a, constant(n), arith::IntegerOverflowFlags::nsw));
   }
+  linalg::LinalgOp getLinalgOp() { return cast<linalg::LinalgOp>(op.getOperation()); }
   AffineMap mapOf(OpOperand *operand) { return op.getMatchingIndexingMap(operand); }
   bool uses(OpOperand *operand, unsigned loop) { return mapOf(operand).isFunctionOfDim(loop); }
   bool isCarried(OpOperand *output) {
@@ -61,13 +67,13 @@ private:
   RegisterTile tile;
 
   SmallVector<OpFoldResult> extents;
-  int lanesLoop = -1;                // -1: every output is a scalar
-  int rowsLoop = -1;                 // the loop blocked by tile.rows; -1: none
-  int transposedLoop = -1;           // the innermost loop of the operand to transpose; -1: none
+  int lanesLoop = -1;      // -1: every output is a scalar
+  int rowsLoop = -1;       // the loop blocked by tile.rows; -1: none
+  int transposedLoop = -1; // the innermost loop of the operand to transpose; -1: none
   OpOperand *transposedOperand = nullptr;
   SmallVector<unsigned> outer, reductions;
   SmallVector<OpOperand *> carried;
-  linalg::LinalgOp initializer;      // erased with the op; null: none
+  linalg::LinalgOp initializer; // erased with the op; null: none
 };
 
 } // namespace
@@ -77,7 +83,7 @@ LogicalResult TileVectorizer::analyze() {
     if (!map.isProjectedPermutation(/*allowZeroInResults=*/true))
       return op.emitError("cannot vectorise an operand whose indexing map is no projected permutation");
   b.setInsertionPoint(op);
-  for (Range range : cast<linalg::LinalgOp>(op.getOperation()).createLoopRanges(b, loc))
+  for (Range range : getLinalgOp().createLoopRanges(b, loc))
     extents.push_back(range.size);
   SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
   OpOperand *firstOutput = op.getDpsInitOperand(0);
@@ -145,6 +151,35 @@ void TileVectorizer::findInitializer() {
   initializer = candidate;
 }
 
+/// The value of a block argument of `user`: a scalar operand, what memory holds, or 0 for what the body does not read.
+Value TileVectorizer::loadArgument(linalg::LinalgOp user, OpOperand &operand, ValueRange at, int lanes, int64_t width) {
+  if (!isa<MemRefType>(operand.get().getType()))
+    return operand.get();
+  if (user.getMatchingBlockArgument(&operand).use_empty())
+    return getZero(b, loc, getElementTypeOrSelf(operand.get().getType()));
+  return loadElements(b, loc, operand.get(), user.getMatchingIndexingMap(&operand), at, lanes, width);
+}
+
+/// Positions of the element (or first lane) `row`, `vector` of the register tile at `at`.
+Positions TileVectorizer::elementAt(const Positions &at, int64_t row, int64_t vector, int64_t width) {
+  Positions position = at;
+  if (rowsLoop >= 0)
+    position[rowsLoop] = add(at[rowsLoop], row);
+  if (lanesLoop >= 0)
+    position[lanesLoop] = add(at[lanesLoop], vector * width);
+  return position;
+}
+
+/// Where the whole blocks of `step` positions end that start at `begin`.
+Value TileVectorizer::blocksEnd(unsigned loop, Value begin, int64_t step) {
+  if (step == 1)
+    return extent(loop);
+  AffineExpr s0 = b.getAffineSymbolExpr(0), s1 = b.getAffineSymbolExpr(1);
+  OpFoldResult end = affine::makeComposedFoldedAffineApply(b, loc, s0 + (s1 - s0).floorDiv(step) * step,
+                                                           {getAsOpFoldResult(begin), extents[loop]});
+  return getValueOrCreateConstantIndexOp(b, loc, end);
+}
+
 LogicalResult TileVectorizer::loop(Value lower, Value upper, int64_t step, function_ref<LogicalResult(Value)> body) {
   auto low = getConstantIntValue(lower), high = getConstantIntValue(upper);
   if (low && high && *low >= *high)
@@ -182,15 +217,7 @@ LogicalResult TileVectorizer::forRows(Positions &at) {
   else if (size)
     blocks = {std::min(*size, tile.rows)};
   for (int64_t rows : blocks) {
-    Value end = extent(rowsLoop);
-    if (rows > 1) {
-      AffineExpr s0 = b.getAffineSymbolExpr(0), s1 = b.getAffineSymbolExpr(1);
-      end = affine::makeComposedAffineApply(b, loc, s0 + (s1 - s0).floorDiv(rows) * rows, {begin, extents[rowsLoop]});
-    }
-    if (size) {
-      int64_t low = *getConstantIntValue(begin);
-      end = constant(low + (*size - low) / rows * rows);
-    }
+    Value end = blocksEnd(rowsLoop, begin, rows);
     if (failed(loop(begin, end, rows, [&](Value position) {
           at[rowsLoop] = position;
           return forLanes(at, rows);
@@ -206,20 +233,12 @@ LogicalResult TileVectorizer::forLanes(Positions &at, int64_t rows) {
   if (lanesLoop < 0)
     return forReductions(at, rows, 1, 1);
   Value begin = constant(0);
-  auto size = getConstantIntValue(extents[lanesLoop]);
   struct Block {
     int64_t vectors, width;
   };
   for (Block block : {Block{tile.vectors, tile.lanes}, Block{1, tile.lanes}, Block{1, 1}}) {
     int64_t step = block.vectors * block.width;
-    Value end;
-    if (size) {
-      int64_t low = *getConstantIntValue(begin);
-      end = constant(low + (*size - low) / step * step);
-    } else {
-      AffineExpr s0 = b.getAffineSymbolExpr(0), s1 = b.getAffineSymbolExpr(1);
-      end = affine::makeComposedAffineApply(b, loc, s0 + (s1 - s0).floorDiv(step) * step, {begin, extents[lanesLoop]});
-    }
+    Value end = blocksEnd(lanesLoop, begin, step);
     if (failed(loop(begin, end, step, [&](Value position) {
           at[lanesLoop] = position;
           return forReductions(at, rows, block.vectors, block.width);
@@ -247,15 +266,8 @@ LogicalResult TileVectorizer::initialValue(OpOperand *output, Positions &at, int
       initializerLanes = loop;
   }
   SmallVector<Value> arguments, results;
-  for (OpOperand &operand : initializer->getOpOperands()) {
-    if (!isa<MemRefType>(operand.get().getType()))
-      arguments.push_back(operand.get());
-    else if (initializer.getMatchingBlockArgument(&operand).use_empty())
-      arguments.push_back(getZero(b, loc, getElementTypeOrSelf(operand.get().getType())));
-    else
-      arguments.push_back(loadElements(b, loc, operand.get(), initializer.getMatchingIndexingMap(&operand), initializerAt,
-                                       initializerLanes, width));
-  }
+  for (OpOperand &operand : initializer->getOpOperands())
+    arguments.push_back(loadArgument(initializer, operand, initializerAt, initializerLanes, width));
   BodyVectorizer body(b, loc, width);
   if (failed(body.run(*initializer.getBlock(), arguments, initializerAt, initializerLanes, results)))
     return failure();
@@ -265,19 +277,11 @@ LogicalResult TileVectorizer::initialValue(OpOperand *output, Positions &at, int
 
 /// One register tile: accumulators in, all reductions, accumulators out.
 LogicalResult TileVectorizer::forReductions(Positions &at, int64_t rows, int64_t vectors, int64_t width) {
-  auto atElement = [&](int64_t row, int64_t vector) {
-    Positions position = at;
-    if (rowsLoop >= 0)
-      position[rowsLoop] = add(position[rowsLoop], row);
-    if (lanesLoop >= 0)
-      position[lanesLoop] = add(position[lanesLoop], vector * width);
-    return position;
-  };
   SmallVector<Value> accumulators;
   for (OpOperand *output : carried)
     for (int64_t row = 0; row < rows; ++row)
       for (int64_t vector = 0; vector < vectors; ++vector) {
-        Positions position = atElement(row, vector);
+        Positions position = elementAt(at, row, vector, width);
         Value value;
         if (failed(initialValue(output, position, width, value)))
           return failure();
@@ -289,7 +293,7 @@ LogicalResult TileVectorizer::forReductions(Positions &at, int64_t rows, int64_t
   for (OpOperand *output : carried)
     for (int64_t row = 0; row < rows; ++row)
       for (int64_t vector = 0; vector < vectors; ++vector) {
-        Positions position = atElement(row, vector);
+        Positions position = elementAt(at, row, vector, width);
         storeElements(b, loc, accumulators[index++], output->get(), mapOf(output), position, lanesLoop);
       }
   return success();
@@ -305,15 +309,9 @@ LogicalResult TileVectorizer::reductionNest(unsigned index, Positions &at, int64
   auto size = getConstantIntValue(extents[loopNumber]);
   Value begin = constant(0);
   for (int64_t step = unroll; step >= 1; --step) {
-    Value end = extent(loopNumber);
-    if (size) {
-      int64_t low = *getConstantIntValue(begin);
-      end = constant(low + (*size - low) / step * step);
-      if (low == *size)
-        continue;
-    } else if (step > 1) {
-      end = affine::makeComposedAffineApply(b, loc, b.getAffineSymbolExpr(0).floorDiv(step) * step, {extents[loopNumber]});
-    }
+    if (size && getConstantIntValue(begin) == size)
+      continue;
+    Value end = blocksEnd(loopNumber, begin, step);
     OpBuilder::InsertionGuard guard(b);
     auto forOp = scf::ForOp::create(b, loc, begin, end, constant(step), accumulators);
     b.setInsertionPointToStart(forOp.getBody());
@@ -342,29 +340,17 @@ LogicalResult TileVectorizer::block(Positions &at, int64_t rows, int64_t vectors
   DenseMap<std::tuple<unsigned, int64_t, int64_t>, Value> loaded;
   for (int64_t row = 0; row < rows; ++row)
     for (int64_t vector = 0; vector < vectors; ++vector) {
-      Positions position = at;
-      if (rowsLoop >= 0)
-        position[rowsLoop] = add(at[rowsLoop], row);
-      if (lanesLoop >= 0)
-        position[lanesLoop] = add(at[lanesLoop], vector * width);
+      Positions position = elementAt(at, row, vector, width);
       SmallVector<Value> arguments, results;
       for (OpOperand &operand : op->getOpOperands()) {
         if (auto *it = llvm::find(carried, &operand); it != carried.end()) {
           arguments.push_back(accumulators[((it - carried.begin()) * rows + row) * vectors + vector]);
           continue;
         }
-        if (!isa<MemRefType>(operand.get().getType())) {
-          arguments.push_back(operand.get());
-          continue;
-        }
-        if (op.getMatchingBlockArgument(&operand).use_empty()) {
-          arguments.push_back(getZero(b, loc, getElementTypeOrSelf(operand.get().getType())));
-          continue;
-        }
         bool byRow = rowsLoop >= 0 && uses(&operand, rowsLoop), byLane = lanesLoop >= 0 && uses(&operand, lanesLoop);
         Value &value = loaded[{operand.getOperandNumber(), byRow ? row : 0, byLane ? vector : 0}];
         if (!value)
-          value = loadElements(b, loc, operand.get(), mapOf(&operand), position, lanesLoop, width);
+          value = loadArgument(getLinalgOp(), operand, position, lanesLoop, width);
         arguments.push_back(value);
       }
       BodyVectorizer body(b, loc, width);
@@ -383,12 +369,8 @@ LogicalResult TileVectorizer::block(Positions &at, int64_t rows, int64_t vectors
 
 /// Whole lanes x lanes blocks through registers, then single rows of whole vectors, then single elements.
 LogicalResult TileVectorizer::forTransposed(Positions &at) {
-  auto blocksEnd = [&](unsigned loopNumber, int64_t step) {
-    return affine::makeComposedFoldedAffineApply(b, loc, b.getAffineSymbolExpr(0).floorDiv(step) * step,
-                                                 {extents[loopNumber]});
-  };
-  Value lanesEnd = getValueOrCreateConstantIndexOp(b, loc, blocksEnd(lanesLoop, tile.lanes));
-  Value otherEnd = getValueOrCreateConstantIndexOp(b, loc, blocksEnd(transposedLoop, tile.lanes));
+  Value lanesEnd = blocksEnd(lanesLoop, constant(0), tile.lanes);
+  Value otherEnd = blocksEnd(transposedLoop, constant(0), tile.lanes);
   if (failed(loop(constant(0), lanesEnd, tile.lanes, [&](Value lane) {
         at[lanesLoop] = lane;
         auto emit = [&](bool wholeBlock) {
@@ -418,7 +400,8 @@ LogicalResult TileVectorizer::transposedBlock(Positions &at, int64_t width, bool
     for (int64_t lane = 0; lane < width; ++lane) {
       Positions position = at;
       position[lanesLoop] = add(at[lanesLoop], lane);
-      rows.push_back(loadElements(b, loc, transposedOperand->get(), mapOf(transposedOperand), position, transposedLoop, width));
+      rows.push_back(
+          loadElements(b, loc, transposedOperand->get(), mapOf(transposedOperand), position, transposedLoop, width));
     }
     columns = transposeVectors(b, loc, rows);
   } else {
@@ -428,16 +411,9 @@ LogicalResult TileVectorizer::transposedBlock(Positions &at, int64_t width, bool
     Positions position = at;
     position[transposedLoop] = add(at[transposedLoop], k);
     SmallVector<Value> arguments, results;
-    for (OpOperand &operand : op->getOpOperands()) {
-      if (&operand == transposedOperand)
-        arguments.push_back(column);
-      else if (!isa<MemRefType>(operand.get().getType()))
-        arguments.push_back(operand.get());
-      else if (op.getMatchingBlockArgument(&operand).use_empty())
-        arguments.push_back(getZero(b, loc, getElementTypeOrSelf(operand.get().getType())));
-      else
-        arguments.push_back(loadElements(b, loc, operand.get(), mapOf(&operand), position, lanesLoop, width));
-    }
+    for (OpOperand &operand : op->getOpOperands())
+      arguments.push_back(
+          &operand == transposedOperand ? column : loadArgument(getLinalgOp(), operand, position, lanesLoop, width));
     BodyVectorizer body(b, loc, width);
     if (failed(body.run(*op.getBody(), arguments, position, lanesLoop, results)))
       return failure();

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // attn-vectorize-tiles: linalg ops on buffers become loops of vector code, register tile by register tile.
 //
-// Takes a task function whose linalg ops work on tiles; leaves scf, vector, arith and memref. The shape of the registers
-// comes from the function's #attn.plan. Upstream's vectoriser is not used here: it wants static shapes, hoists accumulators
-// only through subset analysis, and its result depends on the order of a dozen pattern sets; all a tile needs is one loop
-// nest whose lanes are the output's innermost dimension.
+// Takes a task function whose linalg ops work on tiles; leaves scf, vector, arith and memref. The shape of the
+// registers comes from the function's #attn.plan. Upstream's vectoriser is not used here: it wants static shapes,
+// hoists accumulators only through subset analysis, and its result depends on the order of a dozen pattern sets; all a
+// tile needs is one loop nest whose lanes are the output's innermost dimension.
 #include "TileVectorizer.h"
 #include "attn/Dialect/Attention/IR/AttentionAttributes.h"
 #include "attn/Target/CPU/Passes.h"
@@ -34,7 +34,7 @@ struct VectorizeTiles : impl::AttnVectorizeTilesPassBase<VectorizeTiles> {
     function.walk([&](linalg::LinalgOp op) { ops.push_back(op); });
     if (ops.empty())
       return;
-    auto plan = function->getAttrOfType<PlanAttr>("attn.plan");
+    auto plan = function->getAttrOfType<PlanAttr>(kPlanName);
     if (!plan) {
       function.emitError("expects the attribute 'attn.plan', which says how large the registers are: run "
                          "attn-outline-tasks first");
@@ -63,7 +63,7 @@ struct VectorizeTiles : impl::AttnVectorizeTilesPassBase<VectorizeTiles> {
       erased.insert(*initializer);
     }
     // The plan has been carried out.
-    function->removeAttr("attn.plan");
+    function->removeAttr(kPlanName);
   }
 };
 

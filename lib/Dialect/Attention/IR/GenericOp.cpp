@@ -128,9 +128,7 @@ LogicalResult GenericOp::verify() {
   maps.add(getKey(), "key");
   maps.add(getValue(), "value");
   unsigned firstElementOperand = maps.size();
-  maps.addEach(getSimilarityOperands(), "similarity operand");
-  maps.addEach(getScoreOperands(), "score operand");
-  maps.addEach(getMaskOperands(), "mask operand");
+  maps.addElementOperands(*this);
   unsigned firstNormalizerOperand = maps.size();
   maps.addEach(getNormalizerOperands(), "normalizer operand");
   unsigned firstOut = maps.size();

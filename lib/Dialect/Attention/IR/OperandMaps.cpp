@@ -19,6 +19,12 @@ void OperandMaps::addEach(ValueRange tensors, StringRef name) {
     add(tensor, name + " " + Twine(number));
 }
 
+void OperandMaps::addElementOperands(ScoredOpInterface scored) {
+  addEach(scored.getSimilarityOperands(), "similarity operand");
+  addEach(scored.getScoreOperands(), "score operand");
+  addEach(scored.getMaskOperands(), "mask operand");
+}
+
 void OperandMaps::addShared(ValueRange tensors, StringRef name) {
   for (auto [number, tensor] : llvm::enumerate(tensors))
     operands.push_back({tensor, (name + " " + Twine(number)).str(), numMaps, 0});

@@ -18,6 +18,8 @@ public:
   void add(mlir::Value tensor, const llvm::Twine &name, unsigned trailing = 0);
   /// Adds operands with a map each; they are called "`name` 0" and so on.
   void addEach(mlir::ValueRange tensors, llvm::StringRef name);
+  /// Adds the similarity, score and mask operands of an op on scores.
+  void addElementOperands(ScoredOpInterface scored);
   /// Adds operands with one map for all, which is there even if no operand is.
   void addShared(mlir::ValueRange tensors, llvm::StringRef name);
 

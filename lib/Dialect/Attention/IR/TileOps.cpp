@@ -58,9 +58,7 @@ LogicalResult OnlineOp::verify() {
   maps.add(getKey(), "key");
   maps.add(getValue(), "value");
   unsigned firstElementOperand = maps.size();
-  maps.addEach(getSimilarityOperands(), "similarity operand");
-  maps.addEach(getScoreOperands(), "score operand");
-  maps.addEach(getMaskOperands(), "mask operand");
+  maps.addElementOperands(*this);
   unsigned acc = maps.size();
   maps.add(getInits().front(), "acc");
   maps.addShared(getInits().drop_front(), "state");
@@ -108,9 +106,7 @@ LogicalResult WeightsOp::verify() {
   maps.add(getQuery(), "query");
   maps.add(getKey(), "key");
   unsigned firstElementOperand = maps.size();
-  maps.addEach(getSimilarityOperands(), "similarity operand");
-  maps.addEach(getScoreOperands(), "score operand");
-  maps.addEach(getMaskOperands(), "mask operand");
+  maps.addElementOperands(*this);
   unsigned firstState = maps.size();
   maps.addShared(getState(), "state");
   unsigned init = maps.size();

@@ -146,11 +146,19 @@ void KeyLoops::cloneRegions(Region &toSimilarity, Region &toScore, Region &toMas
     op.getMask().cloneInto(&toMask, mapping);
 }
 
-SmallVector<Value> KeyLoops::freshState(StringRef role) {
+SmallVector<Value> KeyLoops::getStartValues() {
+  SmallVector<Value> starts{tile.zero(tile.accumulator)};
+  llvm::append_range(starts, op.getNormalizer().init(rewriter, loc, tile.accumulator));
+  return starts;
+}
+
+SmallVector<Value> KeyLoops::freshState() {
   int64_t rows = tile.plan.getRows(), valueSize = *getConstantIntValue(tile.sizes[tile.loops.e]);
-  SmallVector<Value> state{tile.filled({valueSize, rows}, tile.zero(tile.accumulator), role)};
-  for (Value init : op.getNormalizer().init(rewriter, loc, tile.accumulator))
-    state.push_back(tile.filled({rows}, init, role));
+  SmallVector<Value> state;
+  for (Value start : getStartValues()) {
+    bool isAccumulator = state.empty();
+    state.push_back(isAccumulator ? tile.filled({valueSize, rows}, start, "init") : tile.filled({rows}, start, "init"));
+  }
   return state;
 }
 
@@ -187,7 +195,7 @@ SmallVector<Value> KeyLoops::step(const KeyTile &keys, ValueRange state, bool wi
 }
 
 SmallVector<Value> KeyLoops::accumulate() {
-  SmallVector<Value> state = freshState("init");
+  SmallVector<Value> state = freshState();
   OpFoldResult lower = bounds[ranges.lower], upper = bounds[ranges.upper];
   bool anyMask = false;
   for (const KeySegment &segment : ranges.segments) {
@@ -207,13 +215,8 @@ SmallVector<Value> KeyLoops::accumulate() {
   rewriter.setInsertionPointToStart(redo.thenBlock());
   // Refill the state that is there: fresh tensors would be buffers that leave this branch.
   SmallVector<Value> refilled;
-  SmallVector<Value> starts{tile.zero(tile.accumulator)};
-  llvm::append_range(starts, op.getNormalizer().init(rewriter, loc, tile.accumulator));
-  for (auto [value, start] : llvm::zip_equal(state, starts)) {
-    auto fill = linalg::FillOp::create(rewriter, loc, start, value);
-    fill->setAttr(kRoleName, rewriter.getStringAttr("redo"));
-    refilled.push_back(fill.getResult(0));
-  }
+  for (auto [value, start] : llvm::zip_equal(state, getStartValues()))
+    refilled.push_back(tile.fill(value, start, "redo").getResult(0));
   SmallVector<Value> again =
       loop(lower, upper, /*wholeTiles=*/false, refilled,
            [&](const KeyTile &keys, ValueRange args) { return step(keys, args, anyMask, /*guarded=*/true); });

@@ -44,7 +44,9 @@ private:
   /// Maps in the order of a tile op's operands, then `others`. Ops without V have no `value`.
   mlir::ArrayAttr getMaps(const Operands &operands, const TileOperand *value, llvm::ArrayRef<mlir::AffineMap> others);
 
-  llvm::SmallVector<mlir::Value> freshState(llvm::StringRef role);
+  /// What accumulator and state of a row hold before any key.
+  llvm::SmallVector<mlir::Value> getStartValues();
+  llvm::SmallVector<mlir::Value> freshState();
   /// scf.for over the key tiles of [lower, upper), without iterations nothing; whole tiles have a static size.
   llvm::SmallVector<mlir::Value> loop(mlir::OpFoldResult lower, mlir::OpFoldResult upper, bool wholeTiles,
                                       mlir::ValueRange init, Body body);

@@ -85,12 +85,8 @@ private:
   llvm::DenseMap<unsigned, mlir::Value> fixed;
 };
 
-/// Name of the attribute that says what a linalg op is for.
-inline constexpr llvm::StringLiteral kRoleName = "attn.role";
 /// Name of the attribute that says which operand of attn.generic, by the number of its map, is packed.
 inline constexpr llvm::StringLiteral kOperandName = "attn.operand";
-/// Name of the discardable attribute that holds a plan.
-inline constexpr llvm::StringLiteral kPlanName = "attn.plan";
 
 } // namespace attn
 

@@ -21,7 +21,7 @@ namespace {
 /// The loop over tiles that `op` stands in, or null.
 scf::ForallOp getTileLoop(Operation *op) {
   for (auto loop = op->getParentOfType<scf::ForallOp>(); loop; loop = loop->getParentOfType<scf::ForallOp>())
-    if (loop->getAttrOfType<PlanAttr>("attn.plan"))
+    if (loop->getAttrOfType<PlanAttr>(kPlanName))
       return loop;
   return {};
 }
@@ -69,7 +69,7 @@ private:
 
   /// Each op carries one plan.
   LogicalResult verifyPlan(Operation *op) {
-    if (!isa<GenericOp>(op) || op->getAttrOfType<PlanAttr>("attn.plan"))
+    if (!isa<GenericOp>(op) || op->getAttrOfType<PlanAttr>(kPlanName))
       return success();
     InFlightDiagnostic diag = breach(op) << "expects an attribute 'attn.plan' of type #attn.plan";
     diag.attachNote() << "attn-select-plan should have chosen one";
@@ -106,13 +106,13 @@ private:
       diag.attachNote() << "attn-convert-to-linalg should have replaced this";
       return diag;
     }
-    if (isa<linalg::GenericOp>(op) && getTileLoop(op) && !op->hasAttr("attn.role")) {
+    if (isa<linalg::GenericOp>(op) && getTileLoop(op) && !op->hasAttr(kRoleName)) {
       InFlightDiagnostic diag = breach(op) << "expects an attribute 'attn.role' on linalg ops in a loop over tiles";
       diag.attachNote() << "the pass that made this should have said what it is for";
       return diag;
     }
     auto loop = dyn_cast<scf::ForallOp>(op);
-    auto function = loop && loop->getAttr("attn.plan") ? op->getParentOfType<FunctionOpInterface>() : nullptr;
+    auto function = loop && loop->getAttr(kPlanName) ? op->getParentOfType<FunctionOpInterface>() : nullptr;
     if (function && (llvm::any_of(function.getArgumentTypes(), llvm::IsaPred<TensorType>) ||
                      llvm::any_of(function.getResultTypes(), llvm::IsaPred<TensorType>))) {
       InFlightDiagnostic diag = breach(function) << "allows no tensor in the signature of a kernel";

@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 /* Calls attention kernels with sizes that agree and sizes that do not. */
 #include "attention.h"
+#include "expect.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-
-static int failures;
-#define EXPECT(CONDITION)                                                                                              \
-  do {                                                                                                                 \
-    if (!(CONDITION)) {                                                                                                \
-      printf("line %d: expected %s\n", __LINE__, #CONDITION);                                                          \
-      ++failures;                                                                                                      \
-    }                                                                                                                  \
-  } while (0)
 
 enum { D = 8, FLOATS = 1 << 14 };
 

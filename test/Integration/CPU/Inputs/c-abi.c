@@ -2,24 +2,14 @@
 /* Calls two kernels of test/Target/CPU/emit-entry-points.mlir, copy and shift, as C programs will: rightly, and wrongly
  * in every way that has a status. Both compute out[i,d] = a[i,d] + x for [?,3] tensors, one row a task. */
 #include "copy.h"
+#include "expect.h"
 #include "shift.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { ROWS = 5, COLUMNS = 3, MAX_WORKERS = 3 };
-
-static int failures;
-
-#define EXPECT(CONDITION)                                                                                              \
-  do {                                                                                                                 \
-    if (!(CONDITION)) {                                                                                                \
-      printf("line %d: expected %s\n", __LINE__, #CONDITION);                                                          \
-      ++failures;                                                                                                      \
-    }                                                                                                                  \
-  } while (0)
 
 static float input[ROWS][COLUMNS], output[ROWS][COLUMNS];
 static unsigned char workspace[1024];

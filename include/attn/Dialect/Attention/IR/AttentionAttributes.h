@@ -28,7 +28,14 @@ enum class ExpBase { E, Two };
 
 namespace attn {
 
-/// Discardable unit attribute of math.exp2: the argument is 0 or less, or NaN, so that its expansion needs no upper bound.
+/// Discardable attribute with a #attn.plan: on attn.generic, then on the loop it becomes, then on the task function.
+constexpr llvm::StringLiteral kPlanName = "attn.plan";
+/// Discardable string attribute of a linalg op: what the op is for.
+constexpr llvm::StringLiteral kRoleName = "attn.role";
+/// Discardable attribute of a kernel function that returns nothing: an array of {kind, name, type}, one an argument.
+constexpr llvm::StringLiteral kArgumentsName = "attn.arguments";
+/// Discardable unit attribute of math.exp2: the argument is 0 or less, or NaN, so that its expansion needs no upper
+/// bound.
 constexpr llvm::StringLiteral kNonPositiveName = "attn.non_positive";
 
 } // namespace attn
