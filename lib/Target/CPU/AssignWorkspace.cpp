@@ -45,7 +45,9 @@ struct AssignWorkspace : impl::AttnAssignWorkspacePassBase<AssignWorkspace> {
     auto kernel = function->getAttrOfType<DictionaryAttr>(kKernelAttrName);
     if (!kernel)
       return;
+    // A pass object serves several functions.
     scratch = function.getArguments().back();
+    bytesNeeded = 0;
     if (failed(assign(function.getBody().front(), 0)))
       return signalPassFailure();
     NamedAttrList entries(kernel);

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// RUN: attn-opt %s -mlir-disable-threading -pass-pipeline='builtin.module(func.func(attn-assign-workspace))' | FileCheck %s -enable-var-scope
+
+// Buffers follow each other on cache lines; those of sibling loops share bytes.
+
+// CHECK-LABEL: func.func private @shares_between_siblings
+//  CHECK-SAME:   %[[SCRATCH:[^ :]+]]: memref<?xi8>
+//  CHECK-SAME:   workspace = 320 : i64
+//   CHECK-NOT:   memref.alloc
+//       CHECK:   %[[C0:.+]] = arith.constant 0 : index
+//       CHECK:   memref.view %[[SCRATCH]][%[[C0]]][] : memref<?xi8> to memref<3xf32>
+//       CHECK:   %[[A:.+]] = arith.constant 64 : index
+//       CHECK:   memref.view %[[SCRATCH]][%[[A]]][] : memref<?xi8> to memref<64xf32>
+//       CHECK:   %[[B:.+]] = arith.constant 64 : index
+//       CHECK:   memref.view %[[SCRATCH]][%[[B]]][] : memref<?xi8> to memref<5xf32>
+func.func private @shares_between_siblings(%from: index, %to: index, %step: index, %scratch: memref<?xi8>)
+    attributes {attn.kernel = {name = "a"}} {
+  %outer = memref.alloc() : memref<3xf32>
+  scf.for %i = %from to %to step %step {
+    %first = memref.alloc() : memref<64xf32>
+    memref.copy %first, %first : memref<64xf32> to memref<64xf32>
+  }
+  scf.for %i = %from to %to step %step {
+    %second = memref.alloc() : memref<5xf32>
+    memref.copy %second, %second : memref<5xf32> to memref<5xf32>
+  }
+  memref.copy %outer, %outer : memref<3xf32> to memref<3xf32>
+  return
+}
+
+// What an earlier function needs does not count for a later one.
+
+// CHECK-LABEL: func.func private @needs_its_own_bytes_only
+//  CHECK-SAME:   workspace = 64 : i64
+func.func private @needs_its_own_bytes_only(%scratch: memref<?xi8>) attributes {attn.kernel = {name = "b"}} {
+  %buffer = memref.alloc() : memref<2xi1>
+  memref.copy %buffer, %buffer : memref<2xi1> to memref<2xi1>
+  return
+}
