@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// RUN: attn-opt %s -pass-pipeline='builtin.module(func.func(attn-expand-math))' -split-input-file -verify-diagnostics | FileCheck %s
+// RUN: attn-opt %s -pass-pipeline='builtin.module(func.func(attn-expand-math{vector-bits=512}))' -split-input-file -verify-diagnostics | FileCheck %s --check-prefix=SCALEF
+// RUN: attn-opt %s -pass-pipeline='builtin.module(func.func(attn-expand-math{fma=false}))' -split-input-file -verify-diagnostics | FileCheck %s --check-prefix=NOFMA
+
+// Five multiply-adds and no library; an argument that is never positive needs no upper bound and no doubling.
+
+// CHECK-LABEL: func.func @never_positive
+//   CHECK-NOT:   math.exp2
+//   CHECK-NOT:   arith.cmpf olt
+// CHECK-COUNT-5: math.fma
+//   CHECK-NOT:   math.fma
+//       CHECK:   arith.shli
+//       CHECK:   %[[POWER:.+]] = arith.mulf
+//       CHECK:   return %[[POWER]]
+// NOFMA-LABEL: func.func @never_positive
+//   NOFMA-NOT:   math.fma
+//       NOFMA:   return
+func.func @never_positive(%x: vector<8xf32>) -> vector<8xf32> {
+  %y = math.exp2 %x {attn.non_positive} : vector<8xf32>
+  return %y : vector<8xf32>
+}
+
+// CHECK-LABEL: func.func @any_argument
+//       CHECK:   arith.cmpf ogt
+//       CHECK:   arith.cmpf olt
+func.func @any_argument(%x: f32) -> f32 {
+  %y = math.exp2 %x : f32
+  return %y : f32
+}
+
+// SCALEF-LABEL: func.func @scales_by_instruction
+//       SCALEF:   math.roundeven
+//       SCALEF:   llvm.call_intrinsic "llvm.x86.avx512.mask.scalef.ps.512"
+// CHECK-LABEL: func.func @scales_by_instruction
+//   CHECK-NOT:   llvm.call_intrinsic
+func.func @scales_by_instruction(%x: vector<16xf32>) -> vector<16xf32> {
+  %y = math.exp2 %x {attn.non_positive} : vector<16xf32>
+  return %y : vector<16xf32>
+}
+
+// -----
+
+func.func @needs_a_library(%x: f32, %y: f32) -> f32 {
+  // expected-error @below {{'math.powf' would need a maths library at run time, which compiled kernels do not link}}
+  %z = math.powf %x, %y : f32
+  return %z : f32
+}

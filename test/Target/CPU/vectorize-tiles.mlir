@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// RUN: attn-opt %s -pass-pipeline='builtin.module(func.func(attn-vectorize-tiles,canonicalize,cse))' -split-input-file -verify-diagnostics | FileCheck %s -enable-var-scope
+
+// 2 x 2 accumulators of 4 lanes stay in registers over all of the reduction; the fill is their initial value, not a store.
+
+// CHECK-LABEL: func.func @contraction
+//  CHECK-SAME:   %[[K:[^ :]+]]: memref<4x6xf32>, %[[Q:[^ :]+]]: memref<6x8xf32>, %[[S:[^ :]+]]: memref<4x8xf32>
+//   CHECK-NOT:   attn.plan
+//   CHECK-NOT:   linalg
+//       CHECK:   scf.for
+//       CHECK:     %[[ACC:.+]]:4 = scf.for {{.+}} step %{{.+}} iter_args(%{{.+}} = %[[ZERO:.+]], %{{.+}} = %[[ZERO]], %{{.+}} = %[[ZERO]], %{{.+}} = %[[ZERO]]) -> (vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>)
+//   CHECK-NOT:       vector.store
+//       CHECK:     }
+// CHECK-COUNT-4:   vector.store {{.+}}, %[[S]]
+func.func @contraction(%k: memref<4x6xf32>, %q: memref<6x8xf32>, %s: memref<4x8xf32>)
+    attributes {attn.plan = #attn.plan<online, rows_minor, rows = 8, keys = 4, lanes = 4, register_tile = [2, 2]>} {
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%s : memref<4x8xf32>)
+  linalg.generic {indexing_maps = [affine_map<(j, i, d) -> (j, d)>, affine_map<(j, i, d) -> (d, i)>,
+                                   affine_map<(j, i, d) -> (j, i)>],
+                  iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%k, %q : memref<4x6xf32>, memref<6x8xf32>) outs(%s : memref<4x8xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %p = arith.mulf %a, %b fastmath<contract> : f32
+    %r = arith.addf %c, %p fastmath<contract> : f32
+    linalg.yield %r : f32
+  }
+  return
+}
+
+// -----
+
+// Rows that lie across the lanes go through registers: four loads, two rounds of shuffles, four stores a block.
+
+// CHECK-LABEL: func.func @transposes_in_registers
+// CHECK-COUNT-4: vector.load
+// CHECK-COUNT-8: vector.shuffle
+// CHECK-COUNT-4: vector.store
+//   CHECK-NOT:   memref.load
+func.func @transposes_in_registers(%in: memref<8x4xf32>, %out: memref<4x8xf32>)
+    attributes {attn.plan = #attn.plan<online, rows_minor, rows = 8, keys = 4, lanes = 4, register_tile = [2, 2]>} {
+  linalg.generic {indexing_maps = [affine_map<(d, i) -> (i, d)>, affine_map<(d, i) -> (d, i)>],
+                  iterator_types = ["parallel", "parallel"]}
+      ins(%in : memref<8x4xf32>) outs(%out : memref<4x8xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    linalg.yield %a : f32
+  }
+  return
+}
+
+// -----
+
+// A mask of positions that fit 32 bits is computed in 32-bit lanes; one that may not is computed in 64.
+
+// CHECK-LABEL: func.func @mask_in_lanes
+//       CHECK:   arith.cmpi sle, {{.+}} : vector<4xi32>
+//       CHECK:   arith.cmpi slt, {{.+}} : vector<4xi64>
+func.func @mask_in_lanes(%s: memref<3x4xf32>, %unknown: index)
+    attributes {attn.plan = #attn.plan<online, rows_minor, rows = 4, keys = 3, lanes = 4, register_tile = [1, 1]>} {
+  %zero = arith.constant 0.0 : f32
+  linalg.generic {indexing_maps = [affine_map<(j, i) -> (j, i)>], iterator_types = ["parallel", "parallel"]}
+      outs(%s : memref<3x4xf32>) {
+  ^bb0(%x: f32):
+    %j = linalg.index 0 : index
+    %i = linalg.index 1 : index
+    %near = arith.cmpi sle, %j, %i : index
+    %far = arith.addi %i, %unknown : index
+    %before = arith.cmpi slt, %j, %far : index
+    %keep = arith.andi %near, %before : i1
+    %r = arith.select %keep, %x, %zero : f32
+    linalg.yield %r : f32
+  }
+  return
+}
+
+// -----
+
+// expected-error @below {{expects the attribute 'attn.plan', which says how large the registers are}}
+func.func @no_plan(%s: memref<4xf32>) {
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%s : memref<4xf32>)
+  return
+}
