@@ -53,6 +53,6 @@ if config.installable == "TRUE":
 try:
     import psutil  # noqa: F401  (lit needs it to stop a test and its children)
 
-    lit_config.maxIndividualTestTime = 120
+    lit_config.maxIndividualTestTime = 300
 except ImportError:
     pass
