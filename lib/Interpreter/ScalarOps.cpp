@@ -31,7 +31,7 @@ static uint64_t toUnsigned(int64_t value, unsigned width) {
 static unsigned getWidth(Type type) { return isa<IntegerType>(type) ? cast<IntegerType>(type).getWidth() : 64; }
 
 #define SLOT(I) slots[n.operands[I]]
-#define PROGRAM [](const Instruction &n, const Scalar *slots, const int64_t *position) -> Scalar
+#define PROGRAM [](const Instruction &n, const Scalar *slots, const int64_t *position)->Scalar
 #define FLOAT(OP, EXPRESSION)                                                                                          \
   .Case<OP>([&](auto) {                                                                                                \
     return PROGRAM {                                                                                                   \
@@ -141,8 +141,8 @@ static InstructionFn getIntegerFn(Operation *op) {
       INTEGER(arith::MaxUIOp, std::max(ua, ub))
       INTEGER(arith::MinUIOp, std::min(ua, ub))
       INTEGER(math::AbsIOp, a < 0 ? -uint64_t(a) : uint64_t(a))
-                                                                  // clang-format on
-                                                                  .Default(nullptr);
+                                                  // clang-format on
+                                                  .Default(nullptr);
 }
 
 static bool compareIntegers(arith::CmpIPredicate predicate, int64_t a, int64_t b, unsigned width) {

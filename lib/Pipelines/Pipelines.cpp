@@ -29,18 +29,35 @@ void buildLinalgStage(OpPassManager &pm) {
   pm.addNestedPass<func::FuncOp>(createAttnPrepareAbiPass());
 }
 
+/// Each stage's promise is checked before the next one relies on it; a breach names the pass that owed it.
+static void verify(OpPassManager &pm, StageContract stage) {
+  AttnVerifyStagePassOptions options;
+  options.stage = stage;
+  pm.addPass(createAttnVerifyStagePass(options));
+}
+
 void buildCPUPipeline(OpPassManager &pm, Stage from, Stage to, const CPUDescription &cpu) {
   auto runs = [&](Stage stage) { return from < stage && stage <= to; };
-  if (runs(Stage::Normalize))
+  if (runs(Stage::Normalize)) {
     buildNormalizeStage(pm);
-  if (runs(Stage::Plan))
+    verify(pm, StageContract::Normalize);
+  }
+  if (runs(Stage::Plan)) {
     buildPlanStage(pm, cpu);
-  if (runs(Stage::Tile))
+    verify(pm, StageContract::Plan);
+  }
+  if (runs(Stage::Tile)) {
     buildTileStage(pm);
-  if (runs(Stage::Linalg))
+    verify(pm, StageContract::Tile);
+  }
+  if (runs(Stage::Linalg)) {
     buildLinalgStage(pm);
-  if (runs(Stage::Target))
+    verify(pm, StageContract::Linalg);
+  }
+  if (runs(Stage::Target)) {
     buildTargetStage(pm, cpu);
+    verify(pm, StageContract::Target);
+  }
 }
 
 } // namespace attn

@@ -27,7 +27,7 @@ struct CommandLine {
   cl::OptionCategory category{"attn-run"};
   cl::opt<std::string> input{cl::Positional, cl::desc("<input.mlir, - for standard input>"), cl::init("-"),
                              cl::cat(category)};
-  cl::opt<std::string> function{"func", cl::desc("The kernel to call (needed if there are several)"),
+  cl::opt<std::string> function{"func", cl::desc("The kernel to compile and call (needed if there are several)"),
                                 cl::value_desc("name"), cl::cat(category)};
   cl::list<std::string> shapes{"shape", cl::desc("Sizes of a tensor argument, as in q=1x12x77x64"),
                                cl::value_desc("name=sizes"), cl::cat(category)};
@@ -196,9 +196,19 @@ static LogicalResult writeOutputs(const KernelSignature &signature, const Argume
   return success();
 }
 
+/// Leaves out the other kernels of the file: nobody waits for what is not called.
+static void keepOnly(ModuleOp module, llvm::StringRef name) {
+  if (!module.lookupSymbol<func::FuncOp>(name))
+    return; // chooseKernel says what there is
+  for (auto function : llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
+    if (function.getName() != name && function.isPublic() && SymbolTable::symbolKnownUseEmpty(function, module))
+      function.erase();
+}
+
 /// All that happens once the input is parsed; returns the exit status.
 static int runModule(ModuleOp module, const CommandLine &line, const CompileOptions &options,
                      const ArgumentSettings &settings) {
+  keepOnly(module, line.function);
   OwningOpRef<ModuleOp> planned = module.clone();
   FailureOr<CompiledModule> compiled = compileToObject(module, options);
   if (failed(compiled))

@@ -2,9 +2,10 @@
 """Turns the ```mlir examples of .td files into a module for attn-opt -split-input-file.
 
 Values that an example uses and does not define become arguments of a function around it. Their types stand in the
-example: `(%a, %b : type, type)`, `kind %a : type`, or the function type at the end of attn.sdpa. An example of what stands
-in a region (attn.index, attn.yield) is put into one, and an attribute becomes an attribute of a function.
+example: `(%a, %b : type, type)`, `kind %a : type`, or the function type at the end of attn.sdpa. An example of what
+stands in a region (attn.index, attn.yield) is put into one, and an attribute becomes an attribute of a function.
 """
+
 import re
 import sys
 import textwrap
@@ -41,7 +42,7 @@ def types_of(example):
     listed = r"((?:%\w+,\s*)*%\w+) : ((?:tensor<[^>]*>|index|[if]\d+)(?:,\s*[^%()]*?)?)(?=\))"
     named = r"attn\.sdpa ((?:%\w+, )*%\w+).*?: \(([^)]*)\)\s*->"
     for names, kinds in re.findall(listed, example) + re.findall(named, example, re.S):
-        types.update(zip(re.findall(r"%\w+", names), split_types(kinds)))
+        types.update(zip(re.findall(r"%\w+", names), split_types(kinds), strict=True))
     for name, kind in re.findall(r"\b\w+ (%\w+) : (tensor<[^>]*>)", example):
         types.setdefault(name, kind)
     return types
@@ -56,9 +57,7 @@ def wrap(example, name):
     defined = set()
     for results in re.findall(r"^\s*((?:%\w+(?::\d+)?,?\s*)+)=", example, re.M):
         defined.update(re.findall(r"%\w+", results))
-    arguments = [
-        f"{value}: {kind}" for value, kind in types_of(example).items() if value not in defined
-    ]
+    arguments = [f"{value}: {kind}" for value, kind in types_of(example).items() if value not in defined]
     return f"func.func @{name}({', '.join(arguments)}) {{\n{textwrap.indent(example.rstrip(), '  ')}\n  return\n}}\n"
 
 
