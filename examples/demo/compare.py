@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""One attention layer of the model beside the compiled kernel: how far apart they are and how long they take."""
+
+import dataclasses
+import time
+
+import budget
+import numpy
+from baseline import Baseline
+from errors import DemoError
+from kernel import Problem
+
+
+@dataclasses.dataclass
+class Row:
+    name: str
+    query: tuple[int, ...]
+    key: tuple[int, ...]
+    bias: tuple[int, ...] | None
+    difference: float
+    budget: float  # at the element of the difference
+    worst: float  # of difference / budget
+    kernel_us: float
+    onnxruntime_us: float
+
+    def agrees(self):
+        return self.worst <= 1  # false for NaN
+
+
+def make_operands(layer, values):
+    """The arrays of a layer as the kernel sees them: ([q, k, v, bias if there is one], expected out)."""
+    for name in [*layer.inputs(), layer.out.tensor]:
+        array = values[name]
+        if array.dtype != numpy.float32:
+            raise DemoError(f"'{name}' of '{layer.name}' holds {array.dtype} (kernels are compiled for float32)")
+        if name != layer.bias and array.ndim != 4:
+            raise DemoError(f"'{name}' of '{layer.name}' has rank {array.ndim} (expected 4: B, heads, rows, columns)")
+    inputs = [operand.view(values[operand.tensor]) for operand in (layer.query, layer.key, layer.value)]
+    if layer.bias is not None:
+        inputs.append(values[layer.bias])
+    return inputs, layer.out.view(values[layer.out.tensor])
+
+
+def describe_problem(layer, inputs):
+    bias = inputs[3].shape if layer.bias is not None else None
+    return Problem(*(array.shape for array in inputs[:3]), bias, layer.scale)
+
+
+def compare(got, expected, allowed):
+    """(largest difference, budget at that element, largest quotient of the two anywhere)."""
+    difference = abs(got.astype(numpy.float64) - expected)
+    difference[~numpy.isfinite(difference)] = numpy.inf
+    at = numpy.unravel_index(difference.argmax(), difference.shape)
+    return difference[at], allowed[at], (difference / allowed).max()
+
+
+def best_times(functions, rounds):
+    """The shortest time of each in microseconds, in turns, so that a disturbance meets all of them."""
+    best = [float("inf")] * len(functions)
+    for _ in range(rounds):
+        for i, function in enumerate(functions):
+            start = time.perf_counter_ns()
+            function()
+            best[i] = min(best[i], (time.perf_counter_ns() - start) / 1000)
+    return best
+
+
+def check_layer(model, layer, values, kernel, rounds):
+    """Calls the kernel of a layer, compares and times it. Returns the Row and the onnxruntime nodes timed beside it."""
+    inputs, expected = make_operands(layer, values)
+    # NaN, so that an element that the kernel forgets cannot pass for a result.
+    out = layer.out.view(numpy.full_like(values[layer.out.tensor], numpy.nan))
+    call = kernel.prepare(inputs, out)
+    call()
+    bias = inputs[3] if layer.bias is not None else None
+    allowed = numpy.broadcast_to(2 * budget.tolerance(*inputs[:3], bias, layer.scale), out.shape)
+    compared = compare(out, expected, allowed)
+
+    baseline = Baseline(model, layer, values)
+    baseline.run()
+    if not compare(layer.out.view(baseline.result()), expected, allowed)[2] <= 1:
+        raise DemoError(f"the nodes of '{layer.name}' by themselves do not compute what they do in the model")
+    times = best_times([call, baseline.run], rounds)
+    shape = None if bias is None else bias.shape
+    return Row(layer.name, inputs[0].shape, inputs[1].shape, shape, *compared, *times), baseline.ops

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+class DemoError(Exception):
+    """What a user can read and act on; the demo prints it and exits with status 1."""

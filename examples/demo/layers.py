@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Finds attention in an ONNX graph whose exporter took it apart into MatMul, scale, mask, Softmax, MatMul.
+
+    scores = MatMul(Q, K^T);  scores = Mul or Div(scores, constant);  scores = Add(scores, mask)
+    out    = MatMul(Softmax(scores), V)
+
+Scale and mask may be missing. Transposes around it are looked through, so that Q, K, V and the result are the tensors
+as they lie in the model's memory. Nodes inside If, Loop and Scan are not looked at.
+"""
+
+import dataclasses
+
+import numpy
+import onnx
+
+
+class MatchError(Exception):
+    """The graph has no attention, or one that is not recognised: names the node and why."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Operand:
+    """A tensor of the graph, and the transposition that makes [batch, heads, rows, columns] of it."""
+
+    tensor: str
+    perm: tuple[int, ...]
+
+    def view(self, array):
+        """`array`, a value of the tensor, as [batch, heads, rows, columns]: no copy."""
+        return array.transpose(self.perm)
+
+
+@dataclasses.dataclass(frozen=True)
+class AttentionLayer:
+    name: str  # of the Softmax node
+    query: Operand  # [B, H, N, D]
+    key: Operand  # [B, H, M, D], not K^T
+    value: Operand  # [B, H, M, Dv]
+    bias: str | None  # added to the scaled scores; broadcasts to [B, H, N, M]
+    scale: float
+    out: Operand  # [B, H, N, Dv]
+
+    def inputs(self):
+        """Tensors that enter, each once: packed or shared projections may name one several times."""
+        names = [self.query.tensor, self.key.tensor, self.value.tensor, self.bias]
+        return list(dict.fromkeys(name for name in names if name))
+
+
+class GraphIndex:
+    """Who makes and who reads each tensor of a graph."""
+
+    def __init__(self, graph):
+        self.producers = {name: node for node in graph.node for name in node.output if name}
+        self.consumers = {}
+        for node in graph.node:
+            for name in node.input:
+                self.consumers.setdefault(name, []).append(node)
+        self.outputs = {output.name for output in graph.output}
+        self.initializers = {tensor.name: tensor for tensor in graph.initializer}
+
+    def constant(self, name):
+        """The value of a constant tensor, None for others."""
+        if name in self.initializers:
+            return onnx.numpy_helper.to_array(self.initializers[name])
+        node = self.producers.get(name)
+        if node is None or node.op_type != "Constant":
+            return None
+        value = onnx.helper.get_attribute_value(node.attribute[0])
+        return onnx.numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else numpy.asarray(value)
+
+
+def find_attention(model):
+    """All attention layers of an onnx.ModelProto, in its order. Raises MatchError."""
+    index = GraphIndex(model.graph)
+    opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 1)
+    softmaxes = [node for node in model.graph.node if node.op_type == "Softmax"]
+    # Probabilities that only leave the graph weigh nothing: a classifier, not attention.
+    weighing = [node for node in softmaxes if index.consumers.get(node.output[0])]
+    layers = [_match(index, opset, node) for node in weighing]
+    if not layers:
+        whole = [node for node in model.graph.node if "Attention" in node.op_type]
+        what = f"{_describe(whole[0])} is one op already" if whole else "no Softmax feeds a MatMul"
+        raise MatchError(
+            f"the graph has no attention written as MatMul, Softmax, MatMul: {what} "
+            f"({len(model.graph.node)} nodes, {len(softmaxes)} Softmax)"
+        )
+    return layers
+
+
+def _match(index, opset, softmax):
+    def refuse(why):
+        raise MatchError(f"Softmax '{softmax.name}' is not recognised as attention: {why}")
+
+    axis = _attribute(softmax, "axis", -1 if opset >= 13 else 1)
+    if axis not in (-1, 3):
+        refuse(f"its axis is {axis} (expected -1 or 3, the keys)")
+    mixes = index.consumers[softmax.output[0]]
+    if len(mixes) != 1 or mixes[0].op_type != "MatMul" or mixes[0].input[0] != softmax.output[0]:
+        readers = " and ".join(_describe(node) for node in mixes)
+        refuse(f"its weights go to {readers} (expected one MatMul with V, the weights first)")
+
+    scale, bias, scaled = 1.0, None, False
+    scores = softmax.input[0]
+    while (node := index.producers.get(scores)) is not None and node.op_type != "MatMul":
+        if node.op_type == "Add":
+            if bias is not None or scaled:
+                refuse(f"{_describe(node)} adds before the scale, or once more (expected a scale, then one mask)")
+            sides = [side for side in (0, 1) if _comes_from_matmul(index, node.input[side])]
+            if len(sides) != 1:
+                refuse(f"{len(sides)} sides of {_describe(node)} are scores (expected one, and the mask)")
+            scores, bias = node.input[sides[0]], node.input[1 - sides[0]]
+        elif (factor := _scale_step(index, node)) is not None:
+            scores, scaled = factor[0], True
+            scale *= factor[1]
+        else:
+            refuse(f"{_describe(node)} stands between it and MatMul (expected Mul or Div by one constant, or Add)")
+    if node is None:
+        refuse(f"its scores '{scores}' are not made by a MatMul")
+
+    query = _trace_back(index, node.input[0], (0, 1, 2, 3))
+    key = _trace_back(index, node.input[1], (0, 1, 3, 2))
+    value = _trace_back(index, mixes[0].input[1], (0, 1, 2, 3))
+    if key is None:
+        refuse(f"'{node.input[1]}', the keys of {_describe(node)}, is not a transposed tensor with D innermost")
+    return AttentionLayer(softmax.name, query, key, value, bias, scale, _trace_forward(index, mixes[0].output[0]))
+
+
+def _describe(node):
+    return f"{node.op_type} '{node.name}'"
+
+
+def _attribute(node, name, default):
+    return next((onnx.helper.get_attribute_value(entry) for entry in node.attribute if entry.name == name), default)
+
+
+def _scale_step(index, node):
+    """(the tensor that is scaled, its factor) of a Mul or Div by one constant number, None for other nodes."""
+    if node.op_type not in ("Mul", "Div"):
+        return None
+    for side in (1, 0) if node.op_type == "Mul" else (1,):
+        number = index.constant(node.input[side])
+        if number is not None and number.size == 1:
+            factor = float(number.reshape(()))
+            return node.input[1 - side], factor if node.op_type == "Mul" else 1 / factor
+    return None
+
+
+def _comes_from_matmul(index, tensor):
+    """Whether scales and additions alone lie between this tensor and a MatMul."""
+    node = index.producers.get(tensor)
+    if node is None or node.op_type == "MatMul":
+        return node is not None
+    if node.op_type == "Add":
+        return any(_comes_from_matmul(index, name) for name in node.input)
+    step = _scale_step(index, node)
+    return step is not None and _comes_from_matmul(index, step[0])
+
+
+def _trace_back(index, tensor, perm):
+    """The tensor farthest up through transposes that still has its columns innermost; None if there is none."""
+    found = None
+    while True:
+        if perm[3] == 3:
+            found = Operand(tensor, perm)
+        node = index.producers.get(tensor)
+        if node is None or node.op_type != "Transpose":
+            return found
+        inner = _attribute(node, "perm", [3, 2, 1, 0])
+        if len(inner) != 4:
+            return found
+        tensor, perm = node.input[0], tuple(inner[axis] for axis in perm)
+
+
+def _trace_forward(index, tensor):
+    """The result where it comes to lie: behind a Transpose that alone reads it and leaves its columns innermost."""
+    readers = index.consumers.get(tensor, [])
+    if tensor not in index.outputs and len(readers) == 1 and readers[0].op_type == "Transpose":
+        perm = _attribute(readers[0], "perm", [3, 2, 1, 0])
+        if len(perm) == 4 and perm[3] == 3:
+            return Operand(readers[0].output[0], tuple(perm.index(axis) for axis in range(4)))
+    return Operand(tensor, (0, 1, 2, 3))
