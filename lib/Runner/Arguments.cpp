@@ -14,15 +14,6 @@
 using namespace mlir;
 using namespace attn;
 
-static std::string formatSizes(ArrayRef<int64_t> sizes) {
-  if (sizes.empty())
-    return "scalar";
-  std::string text;
-  for (int64_t size : sizes)
-    text += (text.empty() ? "" : "x") + (ShapedType::isDynamic(size) ? "?" : std::to_string(size));
-  return text;
-}
-
 /// The sizes of an argument without asking its function: from --shape, a file, or the signature when it is static.
 static llvm::Expected<std::optional<std::vector<int64_t>>> findSizes(const KernelArgument &argument,
                                                                      const ArgumentSettings &settings) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "Judge.h"
 
+#include "attn/Dialect/Attention/IR/AttentionAttributes.h"
 #include "attn/Reference/Compare.h"
 
 #include "llvm/Support/raw_ostream.h"
@@ -20,6 +21,36 @@ LogicalResult Judge::setTypes(MutableArrayRef<RuntimeValue> values) {
     auto tensor = std::make_shared<TensorValue>(*value.tensor);
     tensor->elementType = shaped.getElementType();
     value.tensor = std::move(tensor);
+  }
+  return success();
+}
+
+/// Whether `type` and, unless it is null, `name` are those of a kernel's argument.
+static bool agrees(const KernelArgument &argument, Type type, StringAttr name) {
+  auto shaped = dyn_cast<RankedTensorType>(type);
+  if (argument.isScalar() == static_cast<bool>(shaped) || (name && name != argument.name))
+    return false;
+  return getElementType(getElementTypeOrSelf(type)) == argument.type &&
+         (!shaped || succeeded(verifyCompatibleShape(shaped.getShape(), argument.sizes)));
+}
+
+LogicalResult Judge::checkSignature(const KernelSignature &signature) {
+  auto isInput = [](const KernelArgument &argument) { return argument.kind != KernelArgument::Kind::Output; };
+  size_t numInputs = llvm::count_if(signature.arguments, isInput);
+  size_t numOutputs = signature.arguments.size() - numInputs;
+  auto refuse = [&] { return function.emitError() << "cannot judge kernel '" << signature.name << "': "; };
+  if (function.getNumArguments() != numInputs || function.getNumResults() != numOutputs)
+    return refuse() << "expects " << numInputs << " arguments and " << numOutputs << " results, got "
+                    << function.getNumArguments() << " and " << function.getNumResults();
+  for (auto [index, argument] : llvm::enumerate(signature.arguments)) {
+    size_t number = isInput(argument) ? index : index - numInputs;
+    Type type = isInput(argument) ? function.getArgumentTypes()[number] : function.getResultTypes()[number];
+    auto name = isInput(argument) ? function.getArgAttrOfType<StringAttr>(number, kArgumentName)
+                                  : function.getResultAttrOfType<StringAttr>(number, kArgumentName);
+    if (!agrees(argument, type, name))
+      return refuse() << "expects " << (isInput(argument) ? "argument #" : "result #") << number << " to be "
+                      << argument.name << ' ' << getName(argument.type) << ' ' << formatSizes(argument.sizes)
+                      << ", got " << (name ? name.getValue() : "one without a name") << " of type " << type;
   }
   return success();
 }

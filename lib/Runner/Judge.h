@@ -16,6 +16,10 @@ public:
     options.confidence = confidence;
   }
 
+  /// Fails with a diagnostic on the function where its arguments or results are not the kernel's: their number, order,
+  /// element types, sizes where both are static, and names where the function gives any (`attn.name`).
+  mlir::LogicalResult checkSignature(const KernelSignature &signature);
+
   /// Sizes of the results for these arguments, of which only sizes and scalars count.
   mlir::FailureOr<std::vector<std::vector<int64_t>>> inferOutputSizes(llvm::ArrayRef<RuntimeValue> values);
 

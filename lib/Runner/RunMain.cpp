@@ -56,6 +56,10 @@ struct CommandLine {
                        cl::cat(category)};
   cl::opt<bool> compare{"compare", cl::desc("Compare results with the float64 reference and its error budget"),
                         cl::cat(category)};
+  cl::opt<std::string> reference{
+      "reference",
+      cl::desc("Judge by the function of the same name in this file: for kernels at a stage without attention ops"),
+      cl::value_desc("file.mlir"), cl::cat(category)};
   cl::opt<bool> worstCase{"worst-case", cl::desc("Budget for inputs that are not random: roundings may all go one way"),
                           cl::cat(category)};
   cl::opt<bool> time{"time", cl::desc("State speed as a share of the machine's peak, measured in the same run"),
@@ -205,11 +209,24 @@ static void keepOnly(ModuleOp module, llvm::StringRef name) {
       function.erase();
 }
 
-/// All that happens once the input is parsed; returns the exit status.
-static int runModule(ModuleOp module, const CommandLine &line, const CompileOptions &options,
+/// Sets `judge` to the function of `module` that says what a kernel should compute, at stage plan. Leaves it empty
+/// where none has an attention op: kernels of later stages compute, but do not say what.
+static LogicalResult findJudge(ModuleOp module, const KernelSignature &signature, const CommandLine &line,
+                               const CompileOptions &options, std::optional<Judge> &judge) {
+  auto find = [&] { return module.lookupSymbol<func::FuncOp>(signature.name); };
+  if (find() && failed(lowerToStage(module, Stage::Plan, options)))
+    return failure();
+  func::FuncOp function = find();
+  if (!function || !function.walk([](GenericOp) { return WalkResult::interrupt(); }).wasInterrupted())
+    return success();
+  judge.emplace(function, line.worstCase ? reference::Confidence::WorstCase : reference::Confidence::Statistical);
+  return judge->checkSignature(signature);
+}
+
+/// All that happens once the input is parsed; returns the exit status. What `meaning` says the kernel computes is what
+/// it is judged by.
+static int runModule(ModuleOp module, ModuleOp meaning, const CommandLine &line, const CompileOptions &options,
                      const ArgumentSettings &settings) {
-  keepOnly(module, line.function);
-  OwningOpRef<ModuleOp> planned = module.clone();
   FailureOr<CompiledModule> compiled = compileToObject(module, options);
   if (failed(compiled))
     return 1;
@@ -220,17 +237,15 @@ static int runModule(ModuleOp module, const CommandLine &line, const CompileOpti
     return reportError(kTool, llvm::toString(chosen.takeError()));
   const KernelSignature &signature = **chosen;
 
-  // Written in the llvm dialect, a kernel can be run but there is nothing to judge it by.
   std::optional<Judge> judge;
-  if (planned->lookupSymbol<func::FuncOp>(signature.name)) {
-    if (failed(lowerToStage(*planned, Stage::Plan, options)))
-      return 1;
-    judge.emplace(planned->lookupSymbol<func::FuncOp>(signature.name),
-                  line.worstCase ? reference::Confidence::WorstCase : reference::Confidence::Statistical);
-  }
-  if (line.compare && !judge)
-    return reportError(kTool,
-                       "--compare: there is no function '" + signature.name + "' with attention ops to compare to");
+  if (failed(findJudge(meaning, signature, line, options, judge)))
+    return 1;
+  if (!judge && !line.reference.empty())
+    return reportError(kTool, "--reference: there is no function '" + signature.name + "' with attention ops in " +
+                                  line.reference);
+  if (!judge && line.compare)
+    return reportError(kTool, "--compare: there is no function '" + signature.name +
+                                  "' with attention ops to compare to (--reference=FILE takes it from another file)");
 
   auto infer = [&](llvm::ArrayRef<RuntimeValue> values) { return judge->inferOutputSizes(values); };
   auto arguments = Arguments::create(signature, settings, judge ? InferOutputSizes(infer) : nullptr);
@@ -269,7 +284,7 @@ static int runModule(ModuleOp module, const CommandLine &line, const CompileOpti
 int attn::runMain(int argc, char **argv, const DialectRegistry &registry) {
   llvm::InitLLVM init(argc, argv);
   releaseOptionNames({"func", "shape", "arg", "input", "output", "fill", "seed", "strides", "threads", "compare",
-                      "worst-case", "time", "bandwidth", "save-object", "cpu", "O"});
+                      "reference", "worst-case", "time", "bandwidth", "save-object", "cpu", "O"});
   CommandLine line;
   parseCommandLine(argc, argv, kTool, line.category,
                    "compiles an attention kernel, calls it through its C interface, judges and times it\n\n"
@@ -290,8 +305,11 @@ int attn::runMain(int argc, char **argv, const DialectRegistry &registry) {
   options.target = *target;
   if (llvm::Error error = checkRunsHere(*target))
     return reportError(kTool, llvm::toString(std::move(error)));
-  Input input(registry);
-  if (failed(input.parse(kTool, line.input)))
+  Input input(registry), reference(registry);
+  if (failed(input.parse(kTool, line.input)) ||
+      (!line.reference.empty() && failed(reference.parse(kTool, line.reference))))
     return 1;
-  return runModule(*input.module, line, options, *settings);
+  keepOnly(*input.module, line.function);
+  OwningOpRef<ModuleOp> meaning = reference.module ? reference.module->clone() : input.module->clone();
+  return runModule(*input.module, *meaning, line, options, *settings);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "Specs.h"
 
+#include "mlir/IR/BuiltinTypes.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/ADT/StringSwitch.h"
@@ -30,6 +31,15 @@ llvm::Expected<std::vector<int64_t>> attn::parseSizes(llvm::StringRef text) {
     sizes.push_back(size);
   }
   return sizes;
+}
+
+std::string attn::formatSizes(llvm::ArrayRef<int64_t> sizes) {
+  if (sizes.empty())
+    return "scalar";
+  std::string text;
+  for (int64_t size : sizes)
+    text += (text.empty() ? "" : "x") + (mlir::ShapedType::isDynamic(size) ? "?" : std::to_string(size));
+  return text;
 }
 
 llvm::Expected<double> attn::parseNumber(llvm::StringRef text) {

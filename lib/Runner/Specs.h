@@ -20,6 +20,9 @@ llvm::Expected<std::pair<std::string, std::string>> parseAssignment(llvm::String
 /// "1x12x77x64"; "scalar" is rank 0.
 llvm::Expected<std::vector<int64_t>> parseSizes(llvm::StringRef text);
 
+/// The text of sizes, as parseSizes() takes it, with "?" for those that are left open.
+std::string formatSizes(llvm::ArrayRef<int64_t> sizes);
+
 /// "1.5", "-7", "nan", "inf", "-inf", "true".
 llvm::Expected<double> parseNumber(llvm::StringRef text);
 

@@ -276,7 +276,7 @@ LogicalResult prepareAbi(RewriterBase &rewriter, func::FuncOp function) {
   SmallVector<DictionaryAttr> attributes;
   auto takeName = [&](DictionaryAttr dictionary) {
     NamedAttrList list(dictionary);
-    Attribute name = list.erase("attn.name");
+    Attribute name = list.erase(kArgumentName);
     attributes.push_back(list.getDictionary(rewriter.getContext()));
     return name;
   };

@@ -34,6 +34,8 @@ constexpr llvm::StringLiteral kPlanName = "attn.plan";
 constexpr llvm::StringLiteral kRoleName = "attn.role";
 /// Discardable attribute of a kernel function that returns nothing: an array of {kind, name, type}, one an argument.
 constexpr llvm::StringLiteral kArgumentsName = "attn.arguments";
+/// String attribute of an argument or result of a kernel function on tensors: its name for callers.
+constexpr llvm::StringLiteral kArgumentName = "attn.name";
 /// Discardable unit attribute of math.exp2: the argument is 0 or less, or NaN, so that its expansion needs no upper
 /// bound.
 constexpr llvm::StringLiteral kNonPositiveName = "attn.non_positive";
