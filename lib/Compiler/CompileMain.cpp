@@ -33,15 +33,9 @@ struct CommandLine {
                      cl::init(Emit::Object), cl::cat(category)};
   cl::opt<std::string> header{"header", cl::desc("Write the C header as well"), cl::value_desc("file"),
                               cl::cat(category)};
-  cl::opt<Stage> stopAfter{
-      "stop-after", cl::desc("Stop after a stage and print MLIR"),
-      cl::values(clEnumValN(Stage::Import, "import", "attention ops as they were written or raised"),
-                 clEnumValN(Stage::Normalize, "normalize", "named ops are attn.generic"),
-                 clEnumValN(Stage::Plan, "plan", "each op carries its plan"),
-                 clEnumValN(Stage::Tile, "tile", "loops over tiles"),
-                 clEnumValN(Stage::Linalg, "linalg", "no attention op is left"),
-                 clEnumValN(Stage::Target, "target", "the llvm dialect")),
-      cl::init(Stage::Target), cl::cat(category)};
+  StageOption startAfter{"start-after", "The input is what this stage leaves: start behind it", Stage::Import,
+                         category};
+  StageOption stopAfter{"stop-after", "Stop after a stage and print MLIR", Stage::Target, category};
   cl::opt<std::string> cpu{"cpu", cl::desc("Processor or instruction set: native, x86-64-v3, x86-64-v4, znver4, ..."),
                            cl::value_desc("name"), cl::init("native"), cl::cat(category)};
   cl::opt<unsigned> optLevel{cl::Prefix, "O", cl::desc("Optimisation level of LLVM, 0 to 3 (default 3)"), cl::init(3),
@@ -90,7 +84,7 @@ static LogicalResult run(ModuleOp module, const CommandLine &line, Emit emit, St
 
 int attn::compileMain(int argc, char **argv, const DialectRegistry &registry) {
   llvm::InitLLVM init(argc, argv);
-  releaseOptionNames({"o", "emit", "header", "stop-after", "cpu", "O", "g"});
+  releaseOptionNames({"o", "emit", "header", "start-after", "stop-after", "cpu", "O", "g"});
   CommandLine line;
   registerAsmPrinterCLOptions();
   registerMLIRContextCLOptions();
@@ -105,6 +99,8 @@ int attn::compileMain(int argc, char **argv, const DialectRegistry &registry) {
   Emit emit = line.emit.getNumOccurrences() == 0 && stops ? Emit::Mlir : line.emit;
   if (stops && emit != Emit::Mlir)
     return reportError(kTool, "--stop-after: only --emit=mlir shows a stage, the other kinds need all stages");
+  if (line.stopAfter < line.startAfter)
+    return reportError(kTool, "--stop-after: expects a stage that is not before the one of --start-after");
   if (line.optLevel > 3)
     return reportError(kTool, "-O: unknown level " + llvm::Twine(line.optLevel) + " (expected 0, 1, 2 or 3)");
   if (!line.header.empty() && emit != Emit::Object && emit != Emit::Shared)
@@ -119,6 +115,7 @@ int attn::compileMain(int argc, char **argv, const DialectRegistry &registry) {
   if (!target)
     return reportError(kTool, llvm::toString(target.takeError()));
   options.target = *target;
+  options.startAfter = line.startAfter;
   options.optLevel = line.optLevel;
   options.debugInfo = line.debugInfo;
   options.applyCommandLine = true;

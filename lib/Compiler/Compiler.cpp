@@ -50,7 +50,7 @@ LogicalResult attn::lowerToStage(ModuleOp module, Stage last, const CompileOptio
   if (isLlvmDialect(module))
     return success();
   return runPasses(module, options, [&](OpPassManager &pm) {
-    buildCPUPipeline(pm, Stage::Import, last, options.target.cpu);
+    buildCPUPipeline(pm, options.startAfter, last, options.target.cpu);
     return success();
   });
 }

@@ -35,6 +35,16 @@ void attn::releaseOptionNames(ArrayRef<StringRef> names) {
       option->removeArgument();
 }
 
+StageOption::StageOption(StringRef name, StringRef description, Stage initial, llvm::cl::OptionCategory &category)
+    : opt(name, llvm::cl::desc(description),
+          llvm::cl::values(clEnumValN(Stage::Import, "import", "attention ops as they were written or raised"),
+                           clEnumValN(Stage::Normalize, "normalize", "named ops are attn.generic"),
+                           clEnumValN(Stage::Plan, "plan", "each op carries its plan"),
+                           clEnumValN(Stage::Tile, "tile", "loops over tiles"),
+                           clEnumValN(Stage::Linalg, "linalg", "no attention op is left"),
+                           clEnumValN(Stage::Target, "target", "the llvm dialect")),
+          llvm::cl::init(initial), llvm::cl::cat(category)) {}
+
 void attn::parseCommandLine(int argc, char **argv, StringRef tool, llvm::cl::OptionCategory &category,
                             StringRef overview) {
   std::string name = tool.str();

@@ -37,27 +37,18 @@ static void verify(OpPassManager &pm, StageContract stage) {
 }
 
 void buildCPUPipeline(OpPassManager &pm, Stage from, Stage to, const CPUDescription &cpu) {
-  auto runs = [&](Stage stage) { return from < stage && stage <= to; };
-  if (runs(Stage::Normalize)) {
-    buildNormalizeStage(pm);
-    verify(pm, StageContract::Normalize);
-  }
-  if (runs(Stage::Plan)) {
-    buildPlanStage(pm, cpu);
-    verify(pm, StageContract::Plan);
-  }
-  if (runs(Stage::Tile)) {
-    buildTileStage(pm);
-    verify(pm, StageContract::Tile);
-  }
-  if (runs(Stage::Linalg)) {
-    buildLinalgStage(pm);
-    verify(pm, StageContract::Linalg);
-  }
-  if (runs(Stage::Target)) {
-    buildTargetStage(pm, cpu);
-    verify(pm, StageContract::Target);
-  }
+  // A stage before `from` is not run; `from` itself is somebody else's word, which is checked as well.
+  auto addStage = [&](Stage stage, StageContract contract, llvm::function_ref<void()> build) {
+    if (from < stage && stage <= to)
+      build();
+    if (from <= stage && (stage <= to || stage == from))
+      verify(pm, contract);
+  };
+  addStage(Stage::Normalize, StageContract::Normalize, [&] { buildNormalizeStage(pm); });
+  addStage(Stage::Plan, StageContract::Plan, [&] { buildPlanStage(pm, cpu); });
+  addStage(Stage::Tile, StageContract::Tile, [&] { buildTileStage(pm); });
+  addStage(Stage::Linalg, StageContract::Linalg, [&] { buildLinalgStage(pm); });
+  addStage(Stage::Target, StageContract::Target, [&] { buildTargetStage(pm, cpu); });
 }
 
 } // namespace attn

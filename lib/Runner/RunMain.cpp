@@ -68,6 +68,8 @@ struct CommandLine {
                           cl::cat(category)};
   cl::opt<std::string> saveObject{"save-object", cl::desc("Write the object that was run"), cl::value_desc("file"),
                                   cl::cat(category)};
+  StageOption startAfter{"start-after", "The input is what this stage leaves: start behind it", Stage::Import,
+                         category};
   cl::opt<std::string> cpu{"cpu", cl::desc("Processor or instruction set (default native)"), cl::value_desc("name"),
                            cl::init("native"), cl::cat(category)};
   cl::opt<unsigned> optLevel{cl::Prefix, "O", cl::desc("Optimisation level of LLVM, 0 to 3 (default 3)"), cl::init(3),
@@ -213,8 +215,11 @@ static void keepOnly(ModuleOp module, llvm::StringRef name) {
 /// where none has an attention op: kernels of later stages compute, but do not say what.
 static LogicalResult findJudge(ModuleOp module, const KernelSignature &signature, const CommandLine &line,
                                const CompileOptions &options, std::optional<Judge> &judge) {
+  CompileOptions toPlan = options;
+  if (!line.reference.empty())
+    toPlan.startAfter = Stage::Import;
   auto find = [&] { return module.lookupSymbol<func::FuncOp>(signature.name); };
-  if (find() && failed(lowerToStage(module, Stage::Plan, options)))
+  if (find() && failed(lowerToStage(module, Stage::Plan, toPlan)))
     return failure();
   func::FuncOp function = find();
   if (!function || !function.walk([](GenericOp) { return WalkResult::interrupt(); }).wasInterrupted())
@@ -284,7 +289,7 @@ static int runModule(ModuleOp module, ModuleOp meaning, const CommandLine &line,
 int attn::runMain(int argc, char **argv, const DialectRegistry &registry) {
   llvm::InitLLVM init(argc, argv);
   releaseOptionNames({"func", "shape", "arg", "input", "output", "fill", "seed", "strides", "threads", "compare",
-                      "reference", "worst-case", "time", "bandwidth", "save-object", "cpu", "O"});
+                      "reference", "worst-case", "time", "bandwidth", "save-object", "start-after", "cpu", "O"});
   CommandLine line;
   parseCommandLine(argc, argv, kTool, line.category,
                    "compiles an attention kernel, calls it through its C interface, judges and times it\n\n"
@@ -303,6 +308,7 @@ int attn::runMain(int argc, char **argv, const DialectRegistry &registry) {
   if (!target)
     return reportError(kTool, llvm::toString(target.takeError()));
   options.target = *target;
+  options.startAfter = line.startAfter;
   if (llvm::Error error = checkRunsHere(*target))
     return reportError(kTool, llvm::toString(std::move(error)));
   Input input(registry), reference(registry);

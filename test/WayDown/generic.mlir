@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// The way down, first rung: attention as one op, what stage `normalize` leaves.
+// The way down, first rung: attention as one op, as stage `normalize` leaves it. (That stage also asserts that sizes
+// agree. The file leaves this to it, and the next rung shows it.)
 //
 // The five files of this folder hold the same two kernels, written by hand at each stage of the compiler:
 //

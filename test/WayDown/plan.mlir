@@ -21,9 +21,10 @@
 
 // DEFINE: %{sizes} = --shape=q=2x77x3x64 --shape=k=2x130x3x64 --shape=v=2x130x3x64
 // DEFINE: %{blind} = --shape=q=1x70x2x64 --shape=k=1x5x2x64 --shape=v=1x5x2x64
-// RUN: attn-run %s --reference=%S/generic.mlir --func=dense %{sizes} --strides=padded --compare
-// RUN: attn-run %s --reference=%S/generic.mlir --func=causal %{sizes} --strides=padded --threads=2 --compare
-// RUN: attn-run %s --reference=%S/generic.mlir --func=causal %{blind} --strides=permuted --compare
+// DEFINE: %{run} = attn-run %s --start-after=plan --reference=%S/generic.mlir --compare
+// RUN: %{run} --func=dense %{sizes} --strides=padded
+// RUN: %{run} --func=causal %{sizes} --strides=padded --threads=2
+// RUN: %{run} --func=causal %{blind} --strides=permuted
 
 #q = affine_map<(b, h, i, j, d, e) -> (b, i, h, d)>
 #k = affine_map<(b, h, i, j, d, e) -> (b, j, h, d)>

@@ -21,6 +21,8 @@ enum class Emit { Mlir, Llvm, Asm, Object, Shared, Header };
 
 struct CompileOptions {
   Target target;
+  /// The stage that the module is in: those up to it are not run, and its promise is checked.
+  Stage startAfter = Stage::Import;
   /// LLVM's optimisation level, 0 to 3.
   unsigned optLevel = 3;
   /// Line tables that point into the MLIR source.
@@ -35,10 +37,11 @@ struct CompiledModule {
   std::vector<KernelSignature> kernels;
 };
 
-/// Runs all stages up to `last` on `module`. A module that is already in the llvm dialect is left as it is.
+/// Runs the stages after options.startAfter up to `last` on `module`. A module that is already in the llvm dialect is
+/// left as it is.
 mlir::LogicalResult lowerToStage(mlir::ModuleOp module, Stage last, const CompileOptions &options);
 
-/// Lowers `module` from the stage it is in to an ELF object whose only global symbols are the entry points of its
+/// Lowers `module` to an ELF object whose only global symbols are the entry points of its
 /// kernels. Fails with a diagnostic on `module`, also when it has no kernel or the object would need other symbols.
 mlir::FailureOr<CompiledModule> compileToObject(mlir::ModuleOp module, const CompileOptions &options);
 

@@ -3,6 +3,8 @@
 #ifndef ATTN_COMPILER_TOOL_H
 #define ATTN_COMPILER_TOOL_H
 
+#include "attn/Pipelines/Pipelines.h"
+
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/MLIRContext.h"
@@ -21,6 +23,11 @@ mlir::LogicalResult writeFile(llvm::StringRef tool, llvm::StringRef path, llvm::
 /// Takes these names from options that LLVM's libraries registered for themselves ("stop-after" belongs to its code
 /// generator): two options of one name abort the program.
 void releaseOptionNames(llvm::ArrayRef<llvm::StringRef> names);
+
+/// An option whose value is a stage.
+struct StageOption : llvm::cl::opt<Stage> {
+  StageOption(llvm::StringRef name, llvm::StringRef description, Stage initial, llvm::cl::OptionCategory &category);
+};
 
 /// Parses the command line. `--help` lists only options of `category`, `--version` names `tool`.
 void parseCommandLine(int argc, char **argv, llvm::StringRef tool, llvm::cl::OptionCategory &category,

@@ -42,7 +42,8 @@ void buildLinalgStage(mlir::OpPassManager &pm);
 /// From linalg on tensors to task functions of vector code, then to the llvm dialect with its C entry points.
 void buildTargetStage(mlir::OpPassManager &pm, const CPUDescription &cpu);
 
-/// All stages after `from` up to and with `to`, with attn-verify-stage after each.
+/// All stages after `from` up to and with `to`, with attn-verify-stage after each and, unless it is Import, after
+/// `from`.
 void buildCPUPipeline(mlir::OpPassManager &pm, Stage from, Stage to, const CPUDescription &cpu);
 
 } // namespace attn
