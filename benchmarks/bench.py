@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Measures attention on this CPU, beside the machine's own limits and other libraries.
+
+without a choice   what the project asks of itself: value asked, value measured, met or not (about three minutes)
+--workloads        shapes of real models, by name or family
+--memory           working memory at 32,768 rows and keys
+
+How: every contender lives in a process of its own that may use just the CPUs asked for. They take turns; before and
+after each turn the multiply-add peak of the machine is measured, and a turn counts only if the two differ by at most
+3 % and some call ran without waiting for a CPU. The figure is the fastest such call of at least seven turns. Each
+contender gets its best memory layout and its fastest entry point, and results are compared with float64 on sampled
+rows within the budget of docs/Numerics.md: who is beyond it gets no speed. Masked pairs of a row and a key count as no
+work, whoever computes them. "share" is of the peak measured in the same run, by as many threads.
+
+asked: "share" at least so many per cent of the peak; "points" at most so many below the share of another shape;
+"scaling" of several threads: at least so many per cent of what one thread's share promises.
+"""
+
+import argparse
+import dataclasses
+import json
+import pathlib
+import sys
+
+from harness import Problem, memory, peers, report, rounds, workloads
+
+
+def names(text):
+    return [name for name in text.split(",") if name]
+
+
+def parse_arguments(arguments):
+    parser = argparse.ArgumentParser(
+        prog="./dev bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "--workloads", metavar="NAME,...", nargs="?", const="", type=names, help="names or families; none: real models"
+    )
+    what.add_argument("--memory", action="store_true", help="working memory instead of speed")
+    what.add_argument("--list", action="store_true", help="print the workloads and stop")
+    what.add_argument(
+        "--install-peers",
+        metavar="WHAT",
+        nargs="?",
+        const="default",
+        help="install other libraries into build/peers and stop: default (openvino), torch (gigabytes) or all",
+    )
+    parser.add_argument("--threads", type=int, default=0, help="threads for --workloads (default 1)")
+    parser.add_argument("--rounds", type=int, default=7, help="turns that must count (default 7)")
+    parser.add_argument("--dtype", choices=["f32", "bf16", "f16"], default="", help="instead of each workload's own")
+    parser.add_argument(
+        "--peers", type=names, default=[], metavar="NAME,...", help="none, or some of onnxruntime, openvino, torch"
+    )
+    parser.add_argument(
+        "--priority", action="store_true", help="weigh the measured process above others (root; for busy machines)"
+    )
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write all figures")
+    parser.add_argument(
+        "--report",
+        type=pathlib.Path,
+        metavar="DIR",
+        nargs="?",
+        const=pathlib.Path(__file__).parent / "results",
+        help="write CPU-DATE.json, .md and plots (default benchmarks/results)",
+    )
+    parsed = parser.parse_args(arguments)
+    if parsed.rounds < 1:
+        parser.error(f"--rounds: expects at least 1, got {parsed.rounds}")
+    if parsed.threads < 0:
+        parser.error(f"--threads: expects at least 1, got {parsed.threads}")
+    if parsed.threads and parsed.workloads is None:
+        parser.error("--threads: only with --workloads (what is asked of the project says itself with how many)")
+    return parsed
+
+
+def plan(options):
+    """[(threads, workload, Ask or None)] in the order to measure."""
+    known, asked = workloads.load(options.dtype)
+    if options.workloads is None:
+        return [(ask.threads, known[ask.workload], ask) for ask in asked]
+    return [(options.threads or 1, w, None) for w in workloads.select(known, options.workloads)]
+
+
+def measure(options):
+    """All rows, printed as they come."""
+    settings = rounds.Settings(rounds=options.rounds, priority=options.priority)
+    contenders = [peers.OURS, *peers.choose(options.peers)]
+    result = report.describe_run(options)
+    steps = plan(options)
+    for threads in sorted({threads for threads, _, _ in steps}):
+        with rounds.Bench(threads, contenders, settings) as bench:
+            result["bandwidth"][str(threads)] = bench.bandwidth()
+            report.print_head(bench, result)
+            for _, w, ask in [step for step in steps if step[0] == threads]:
+                row = bench.measure(w)
+                if ask:
+                    row["asked"] = dataclasses.asdict(ask)
+                result["rows"].append(row)
+                report.print_row(row, result)
+    return result
+
+
+def main(arguments):
+    options = parse_arguments(arguments)
+    if options.install_peers:
+        return peers.install(options.install_peers)
+    if options.list:
+        for w in workloads.load(options.dtype)[0].values():
+            print(f"{w.name:24} {w.family:10} {w.describe()}")
+        return 0
+    result = memory.measure(options) if options.memory else measure(options)
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=1) + "\n")
+    if options.report:
+        report.write(options.report, result)
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except Problem as problem:
+        sys.exit(f"bench: {problem}")

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Ours: what attn-compile made, called through its C interface."""
+
+from harness import abi
+from harness.contenders import empty_out, from_layout, to_layout
+
+
+def version():
+    return "this checkout"
+
+
+def variants(w, arrays, context):
+    return [
+        (layout, lambda layout=layout, path=path: build(w, arrays, context, layout, path))
+        for layout, path in context["libraries"].items()
+    ]
+
+
+def build(w, arrays, context, layout, path):
+    runtime = abi.load_runtime(context["build_dir"])
+    kernel = abi.Kernel(path)
+    out = empty_out(w, layout, arrays["q"].dtype)
+    tensors = {name: to_layout(arrays[name], layout) for name in "qkv"} | {"out": out}
+    for name in ("bias", "mask"):
+        if name in arrays:
+            tensors[name] = abi.aligned(arrays[name])
+    if "slopes" in arrays:
+        tensors["slopes"] = abi.aligned(arrays["slopes"].reshape(w.Hkv, w.H // w.Hkv))
+    if "document" in arrays:
+        tensors["document_j"] = abi.aligned(arrays["document"])
+        tensors["document_i"] = tensors["document_j"][w.M - w.N :]
+    described = kernel.description["arguments"]
+    for argument in described:
+        if len(argument["sizes"]) == 5:  # heads as groups: another view of the same memory
+            array = tensors[argument["name"]]
+            heads = 2 if layout == "bnhd" else 1
+            sizes = (*array.shape[:heads], w.Hkv, w.H // w.Hkv, *array.shape[heads + 1 :])
+            tensors[argument["name"]] = array.reshape(sizes)
+    run = kernel.bind([tensors[argument["name"]] for argument in described], context["threads"], runtime)
+    return run, lambda: from_layout(out, layout)

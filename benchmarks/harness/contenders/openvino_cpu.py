@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""OpenVINO on CPU: its scaled dot-product attention op, and the same as separate ops, which it fuses itself."""
+
+import numpy as np
+import openvino
+import openvino.opset13 as ops
+
+from harness import Unsupported, numerics
+from harness.contenders import to_layout
+
+MASKED = -1e30
+
+
+def version():
+    return openvino.__version__.split("-")[0]
+
+
+def variants(w, arrays, context):
+    if w.dtype != "f32":
+        raise Unsupported(f"{w.dtype} is not tried here")
+    if w.sink or w.similarity != "dot":
+        raise Unsupported("no entry point for " + ("a sink" if w.sink else w.similarity + " similarity"))
+    found = [("separate ops, bhnd", lambda: separate(w, arrays, context))]
+    if not w.softcap:
+        found.insert(0, ("ScaledDotProductAttention, bhnd", lambda: fused(w, arrays, context)))
+    return found
+
+
+def parameters(w, arrays):
+    feeds = {name: to_layout(arrays[name], "bhnd") for name in "qkv"}
+    nodes = {name: ops.parameter(list(a.shape), openvino.Type.f32, name=name) for name, a in feeds.items()}
+    return feeds, nodes
+
+
+def integers(values):
+    return ops.constant(np.array(values, np.int64))
+
+
+def repeated(w, node, size):
+    """Key heads repeated for the query heads that share them: the op wants equal numbers."""
+    group = w.H // w.Hkv
+    if group == 1:
+        return node
+    wide = ops.broadcast(ops.unsqueeze(node, integers(2)), integers([w.B, w.Hkv, group, w.M, size]))
+    return ops.reshape(wide, integers([w.B, w.H, w.M, size]), False)
+
+
+def add_bias(w, arrays, feeds, nodes):
+    bias = numerics.dense_bias(w, arrays, MASKED)
+    if bias is not None:
+        feeds["bias"] = bias
+        nodes["bias"] = ops.parameter(list(bias.shape), openvino.Type.f32, name="bias")
+
+
+def fused(w, arrays, context):
+    feeds, nodes = parameters(w, arrays)
+    flag = w.causal and w.N == w.M and not (w.window or w.documents or w.padding or w.alibi or w.bias)
+    if not flag:
+        add_bias(w, arrays, feeds, nodes)
+    bias = nodes.get("bias", ops.constant(np.float32(0)))
+    scale = ops.constant(np.float32(w.scale_factor))
+    k, v = repeated(w, nodes["k"], w.D), repeated(w, nodes["v"], w.Dv)
+    return compiled(ops.scaled_dot_product_attention(nodes["q"], k, v, bias, scale, causal=flag), feeds, nodes, context)
+
+
+def separate(w, arrays, context):
+    feeds, nodes = parameters(w, arrays)
+    add_bias(w, arrays, feeds, nodes)
+    scores = ops.matmul(nodes["q"], repeated(w, nodes["k"], w.D), False, True)
+    scores = ops.multiply(scores, ops.constant(np.float32(w.scale_factor)))
+    if w.softcap:
+        bounded = ops.tanh(ops.multiply(scores, ops.constant(np.float32(1 / w.softcap))))
+        scores = ops.multiply(bounded, ops.constant(np.float32(w.softcap)))
+    if "bias" in nodes:
+        scores = ops.add(scores, nodes["bias"])
+    out = ops.matmul(ops.softmax(scores, 3), repeated(w, nodes["v"], w.Dv), False, False)
+    return compiled(out, feeds, nodes, context)
+
+
+def compiled(out, feeds, nodes, context):
+    model = openvino.Model([ops.result(out)], list(nodes.values()), "attention")
+    settings = {
+        "INFERENCE_NUM_THREADS": context["threads"],
+        "NUM_STREAMS": 1,
+        "INFERENCE_PRECISION_HINT": "f32",
+        "PERFORMANCE_HINT": "LATENCY",
+        "ENABLE_CPU_PINNING": False,
+    }
+    request = openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
+    for name, array in feeds.items():
+        request.set_tensor(name, openvino.Tensor(array, shared_memory=True))
+
+    def run():
+        request.infer()
+
+    run.keep = (feeds, model)
+    return run, lambda: request.get_output_tensor(0).data

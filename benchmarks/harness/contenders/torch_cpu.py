@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""PyTorch on CPU: scaled_dot_product_attention, in both layouts, and with the head group as rows for a decode step."""
+
+import torch
+import torch.nn.functional as F
+
+from harness import Unsupported, numerics
+from harness.contenders import to_layout
+
+
+def version():
+    return torch.__version__
+
+
+def variants(w, arrays, context):
+    if w.dtype != "f32":
+        raise Unsupported(f"{w.dtype} is not tried here")
+    if w.softcap or w.sink or w.similarity != "dot":
+        raise Unsupported("scaled_dot_product_attention has no softcap, no sink and no other similarity")
+    found = [(f"sdpa, {layout}", lambda layout=layout: sdpa(w, arrays, context, layout)) for layout in ("bhnd", "bnhd")]
+    if w.N == 1 and w.H != w.Hkv and w.is_dense and not (w.bias or w.alibi):
+        found.append(("sdpa, group as rows", lambda: folded(w, arrays, context)))
+    return found
+
+
+def tensors(arrays, layout):
+    """[B,H,N,D] each, with strides for bnhd."""
+    made = [torch.from_numpy(to_layout(arrays[name], layout)) for name in "qkv"]
+    return [t.transpose(1, 2) for t in made] if layout == "bnhd" else made
+
+
+def runner(call, shape=None):
+    result = []
+
+    def run():
+        result[:] = [call()]
+
+    return run, lambda: (result[0].reshape(shape) if shape else result[0]).numpy()
+
+
+def prepare(context):
+    torch.set_num_threads(context["threads"])
+    torch.set_grad_enabled(False)
+
+
+def sdpa(w, arrays, context, layout):
+    prepare(context)
+    q, k, v = tensors(arrays, layout)
+    options = {"scale": float(w.scale_factor), "enable_gqa": w.H != w.Hkv}
+    if w.causal and w.N == w.M and not (w.window or w.documents or w.padding or w.alibi or w.bias):
+        return runner(lambda: F.scaled_dot_product_attention(q, k, v, is_causal=True, **options))
+    bias = numerics.dense_bias(w, arrays)
+    mask = None if bias is None else torch.from_numpy(bias)
+    return runner(lambda: F.scaled_dot_product_attention(q, k, v, attn_mask=mask, **options))
+
+
+def folded(w, arrays, context):
+    prepare(context)
+    q, k, v = tensors(arrays, "bhnd")
+    q = q.reshape(w.B, w.Hkv, w.H // w.Hkv, w.D)
+    call = lambda: F.scaled_dot_product_attention(q, k, v, scale=float(w.scale_factor))  # noqa: E731
+    return runner(call, (w.B, w.H, 1, w.Dv))

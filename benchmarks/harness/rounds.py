@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Measures one workload: every contender in a process of its own, in rounds that take turns.
+
+A turn of a contender counts only if the machine was the same before and after it (its peak, measured by a process that
+does nothing else, moved by at most 3 %) and if at least one call ran without waiting for a CPU. Other turns are
+repeated. What is reported is the fastest undisturbed call, with the spread of the turns.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import tempfile
+import time
+
+import numpy as np
+
+from harness import Problem, Unsupported, kernels, numerics, peers
+
+PEAK_TOLERANCE = 0.03
+#: Turns that may be repeated, as a multiple of the turns asked for.
+PATIENCE = 5
+#: Turns in which the entry points of one contender compete before the race.
+HEATS = 2
+#: Thread pools spin for a while after a call and would be in the way of the next contender.
+QUIET_SECONDS = 0.25
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    rounds: int = 7
+    seconds: float = 0.06  # of one turn
+    priority: bool = False
+    cpus: tuple[int, ...] = ()  # those this process may use, if empty
+
+
+class Worker:
+    """The other end of worker.py."""
+
+    def __init__(self, peer, threads, settings):
+        cpus = sorted(settings.cpus or os.sched_getaffinity(0))
+        if len(cpus) < threads:
+            raise Problem(f"--threads: {threads} wanted, but this process may use {len(cpus)} CPUs")
+        self.peer, self.priority = peer, settings.priority
+        message = {
+            "name": peer.name,
+            "module": peer.module,
+            "path": list(peer.path),
+            "threads": threads,
+            "build_dir": str(kernels.build_dir()),
+            "cpus": cpus[-threads:],  # the first ones serve most interrupts
+        }
+        environment = dict(os.environ)
+        # A choice of OpenBLAS kernels for old numpy would slow a current one down.
+        for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
+            environment.pop(name, None)
+        if peer.name == "machine":
+            environment["KMP_BLOCKTIME"] = "0"
+        self.errors = tempfile.TemporaryFile("w+")
+        worker = pathlib.Path(__file__).with_name("worker.py")
+        self.process = subprocess.Popen(
+            [peer.python, worker, json.dumps(message)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            text=True,
+            env=environment,
+            start_new_session=True,  # CPU time is shared by sessions first: see set_priority()
+        )
+
+    def ask(self, do, **message):
+        try:
+            self.process.stdin.write(json.dumps({"do": do, **message}) + "\n")
+            self.process.stdin.flush()
+            answer = self.process.stdout.readline()
+        except BrokenPipeError:
+            answer = ""
+        if not answer:
+            return {"failed": f"the process of {self.peer.name} ended with status {self.process.wait()}"}
+        return json.loads(answer)
+
+    def set_priority(self, on):
+        """Weighs this worker's session against others (Linux autogroup, root only): nice does not reach across them."""
+        if self.priority:
+            try:
+                pathlib.Path(f"/proc/{self.process.pid}/autogroup").write_text("-20" if on else "0")
+            except OSError as error:
+                raise Problem(f"--priority: the kernel refuses it ({error.strerror}); it asks for root") from error
+
+    def close(self):
+        self.process.stdin.close()
+        try:
+            self.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        self.errors.close()
+
+
+MACHINE = peers.Peer("machine", "", "")
+
+
+class Bench:
+    """The workers for one number of threads; they stay alive from workload to workload."""
+
+    def __init__(self, threads, contenders, settings):
+        self.threads, self.settings = threads, settings
+        self.absent = [peer for peer in contenders if peer.python is None]
+        self.machine = Worker(MACHINE, threads, settings)
+        self.workers = [Worker(peer, threads, settings) for peer in contenders if peer.python]
+        self.versions = {}
+        for worker in self.workers:
+            answer = worker.ask("version")
+            self.versions[worker.peer.name] = answer.get("version") or answer["failed"]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for worker in [self.machine, *self.workers]:
+            worker.close()
+
+    def rest(self):
+        if self.threads > 1:
+            time.sleep(QUIET_SECONDS)
+
+    def peak(self):
+        self.rest()
+        answer = self.machine.ask("peak")
+        if "failed" in answer:
+            raise Problem(f"cannot measure the peak: {answer['failed']}")
+        self.instructions = answer["instructions"]
+        return answer["peak"]
+
+    def bandwidth(self):
+        return self.machine.ask("bandwidth").get("bandwidth", 0.0)
+
+    def measure(self, w):
+        """One row of the report, as a dictionary."""
+        row = {"workload": dataclasses.asdict(w), "threads": self.threads, "flops": w.flops, "bytes": w.bytes}
+        libraries, row["compile_seconds"] = {}, 0.0
+        try:
+            for layout in [w.layout] if w.layout else ["bnhd", "bhnd"]:
+                path, seconds = kernels.compile_workload(w, layout)
+                libraries[layout] = str(path)
+                row["compile_seconds"] += seconds
+        except Unsupported as error:
+            row["unsupported"] = str(error)
+            return row
+        with tempfile.TemporaryDirectory(prefix="attn-bench-") as name:
+            folder = pathlib.Path(name)
+            prepared = self.prepare(w, folder, libraries)
+        contenders = [self.choose_variant(worker, answer) for worker, answer in prepared]
+        for peer in self.absent:
+            contenders.append({"name": peer.name, "absent": f"not installed: {peer.install_hint}"})
+        row["contenders"] = contenders
+        self.run_rounds(row, [(worker, c) for (worker, _), c in zip(prepared, contenders, strict=False)])
+        for worker, _ in prepared:
+            worker.ask("keep", variant=-1)
+        return row
+
+    def prepare(self, w, folder, libraries):
+        """[(worker, its answer with every variant judged)]"""
+        arrays = numerics.make_inputs(w)
+        (folder / "inputs").mkdir()
+        for name, array in arrays.items():
+            np.save(folder / "inputs" / f"{name}.npy", array)
+        truth, tolerance = numerics.reference(w, arrays)
+        del arrays
+        prepared = []
+        for worker in self.workers:
+            message = {"workload": dataclasses.asdict(w), "folder": str(folder), "libraries": libraries}
+            answer = worker.ask("prepare", **message)
+            for variant in answer.get("variants", []):
+                if "sample" in variant:
+                    computed = np.load(folder / variant.pop("sample"))
+                    variant["error_ratio"] = numerics.judge(computed, truth, tolerance)
+            prepared.append((worker, answer))
+        return prepared
+
+    def choose_variant(self, worker, answer):
+        """The contender's own fastest correct entry point, found in short turns."""
+        result = {"name": worker.peer.name, "version": self.versions[worker.peer.name]}
+        for key in ("failed", "unsupported"):
+            if key in answer:
+                return result | {key: answer[key]}
+        variants = answer["variants"]
+        correct = [number for number, variant in enumerate(variants) if variant.get("error_ratio", np.inf) <= 1]
+        for number in correct * HEATS if len(correct) > 1 else []:
+            self.rest()
+            worker.set_priority(True)
+            turn = worker.ask("time", variant=number, seconds=self.settings.seconds)
+            worker.set_priority(False)
+            variant = variants[number]
+            seconds = turn.get("seconds") or variant["first_seconds"]
+            variant["heat_seconds"] = min(seconds, variant.get("heat_seconds", seconds))
+        result["variants"] = variants
+        if not correct:
+            return result | {"failed": describe_failure(variants)}
+        number = min(correct, key=lambda number: variants[number].get("heat_seconds", 0.0))
+        worker.ask("keep", variant=number)
+        chosen = variants[number]
+        return result | {"variant": chosen["variant"], "number": number, "error_ratio": chosen["error_ratio"]}
+
+    def run_rounds(self, row, entries):
+        racing = [(worker, contender) for worker, contender in entries if "number" in contender]
+        for _, contender in racing:
+            contender.update(turns=[], discarded=0)
+        peaks = [self.peak()]
+        wanted = self.settings.rounds
+        # One contender after the other, again and again: what changes on the machine meets all of them.
+        for _ in range(PATIENCE * wanted):
+            waiting = [(w, c) for w, c in racing if len(c["turns"]) < wanted]
+            if not waiting:
+                break
+            for worker, contender in waiting:
+                self.take_turn(worker, contender, peaks)
+        row["peak"] = max(peaks)
+        row["instructions"] = self.instructions
+        for _, contender in racing:
+            finish(contender, row, wanted)
+
+    def take_turn(self, worker, contender, peaks):
+        """One turn; `peaks` ends with the peak before it and then with the one after it."""
+        for each in (self.machine, worker):
+            each.set_priority(True)
+        before = peaks[-1]
+        turn = worker.ask("time", variant=contender["number"], seconds=self.settings.seconds)
+        after = self.peak()
+        for each in (self.machine, worker):
+            each.set_priority(False)
+        peaks.append(after)
+        moved = abs(before - after) > PEAK_TOLERANCE * max(before, after)
+        if moved or not turn.get("seconds"):
+            contender["discarded"] += 1
+            return
+        contender["turns"].append(turn["seconds"])
+
+
+def describe_failure(variants):
+    """Why no variant can take part, in one line."""
+    wrong = [v for v in variants if v.get("error_ratio", 0) > 1]
+    if wrong:
+        worst = max(v["error_ratio"] for v in wrong)
+        return f"WRONG: an error of {worst:.3g} times what docs/Numerics.md allows ({wrong[0]['variant']})"
+    return "; ".join(f"{v['variant']}: {v.get('error') or v.get('unsupported')}" for v in variants)
+
+
+def finish(contender, row, wanted):
+    """Adds the figures to a contender, or says why there are none."""
+    del contender["number"]
+    turns = contender["turns"]
+    if len(turns) < wanted:
+        contender["busy"] = f"no result: the machine was busy in {contender['discarded']} turns (see --priority)"
+        if not turns:
+            return
+    contender["seconds"] = min(turns)
+    contender["spread"] = max(turns) / min(turns) - 1
+    contender["median"] = statistics.median(turns)
+    contender["gflops"] = row["flops"] / contender["seconds"] * 1e-9
+    contender["share"] = row["flops"] / contender["seconds"] / row["peak"]
+    contender["gbytes"] = row["bytes"] / contender["seconds"] * 1e-9

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The harness of ./dev bench: what it selects, compiles, judges and writes. No test here looks at a speed."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+from harness import Problem, kernels, memory, numerics, peers, report, rounds, workloads  # noqa: E402
+
+TINY = {"name": "tiny", "family": "test", "B": 2, "H": 4, "Hkv": 2, "N": 70, "M": 90, "D": 16, "Dv": 32}
+FEATURES = {
+    "plain": {},
+    "causal": {"causal": True},
+    "bias": {"bias": True, "scale": 1.0},
+    "padding": {"padding": True},
+    "window": {"causal": True, "window": 40},
+    "softcap": {"causal": True, "window": 40, "softcap": 5.0},
+    "alibi": {"causal": True, "alibi": True},
+    "documents": {"N": 90, "causal": True, "documents": 3},
+    "decode": {"N": 1, "cold": True},
+}
+
+
+def tiny(**fields):
+    return workloads.make_workload(TINY | fields)
+
+
+def bench(*arguments, **environment):
+    command = [sys.executable, ROOT / "benchmarks/bench.py", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ | environment)
+
+
+def measure(w, *contenders, threads=1):
+    # One short turn that may be disturbed as often as it likes: only what it computes matters here.
+    with rounds.Bench(threads, contenders, rounds.Settings(rounds=1, seconds=1e-3)) as bench:
+        return bench.measure(w)
+
+
+def test_help_names_every_part():
+    result = bench("--help")
+    assert result.returncode == 0
+    for word in ["--workloads", "--memory", "--install-peers", "--priority", "--json", "--report", "float64"]:
+        assert word in result.stdout
+
+
+def test_list_describes_workloads():
+    result = bench("--list")
+    assert result.returncode == 0
+    lines = {line.split()[0]: line for line in result.stdout.splitlines()}
+    assert lines["llama3-chunk"].split()[1:] == "prefill bf16 B=1 H=32/8 N=512 M=4096 D=128, causal".split()
+    assert lines["deepseek-mla-decode"].endswith("D=576/512, cold")
+
+
+@pytest.mark.parametrize(
+    "arguments, says",
+    [
+        (["--workloads=bert,no-such"], "--workloads: unknown 'no-such' (families: additive, "),
+        (["--peers=tensorflow"], "--peers: unknown 'tensorflow' (expected none, onnxruntime, "),
+        (["--rounds=0"], "--rounds: expects at least 1, got 0"),
+        (["--threads=2"], "--threads: only with --workloads"),
+        (["--workloads=bert", "--threads=4096"], "--threads: 4096 wanted, but this process may use "),
+        (["--install-peers=everything"], "--install-peers: unknown 'everything' (expected default, torch or all)"),
+    ],
+)
+def test_refuses(arguments, says):
+    result = bench(*arguments)
+    assert result.returncode != 0
+    assert says in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_asks_for_a_build_tree(tmp_path):
+    result = bench("--memory", ATTN_BUILD_DIR=str(tmp_path))
+    assert result.returncode != 0
+    assert "start this as ./dev bench" in result.stderr
+
+
+def test_selection():
+    known, asked = workloads.load()
+    assert {ask.workload for ask in asked} <= set(known)
+    assert {ask.points_of for ask in asked} - {""} <= set(known)
+    assert [w.name for w in workloads.select(known, ["vit", "diffusion"])] == [
+        "vit",
+        "stable-diffusion-self",
+        "stable-diffusion-cross",
+    ]
+    assert not {"ground", "sweep"} & {w.family for w in workloads.select(known, [])}
+
+
+@pytest.mark.parametrize("features", FEATURES.values(), ids=FEATURES)
+def test_pairs_are_those_of_the_mask(features):
+    w = tiny(**features)
+    kept = sum(int(w.keep(b, range(w.N)).sum()) for b in range(w.B))
+    assert w.count_pairs() == kept
+    assert w.flops == 2 * w.H * kept * (w.D + w.Dv)
+
+
+def test_causal_is_bottom_right():
+    w = tiny(N=2, M=4, causal=True)
+    assert w.keep(0, [0, 1]).tolist() == [[True, True, True, False], [True] * 4]
+
+
+@pytest.fixture(scope="module")
+def race():
+    with rounds.Bench(1, [peers.OURS, peers.PEERS[0]], rounds.Settings(rounds=1, seconds=1e-3)) as bench:
+        yield bench
+
+
+@pytest.mark.parametrize("features", FEATURES.values(), ids=FEATURES)
+def test_features_mean_the_same_to_all(race, features):
+    """Kernel text, reference and onnxruntime's calls agree, in every layout and by every entry point."""
+    row = race.measure(tiny(**features))
+    assert "unsupported" not in row
+    ours, ort = (contender["variants"] for contender in row["contenders"])
+    assert [v["variant"] for v in ours] == ["bnhd", "bhnd"]
+    assert all(v["error_ratio"] <= 1 for v in ours)
+    assert any("error_ratio" in v for v in ort), ort
+    assert all(v["error_ratio"] <= 1 for v in ort if "error_ratio" in v)
+
+
+def make_peer(module):
+    return peers.Peer(module, module, "numpy", (str(pathlib.Path(__file__).parent / "contenders"),))
+
+
+def test_wrong_numbers_are_caught():
+    row = measure(tiny(causal=True), peers.OURS, make_peer("numpy_peer"), make_peer("wrong_peer"))
+    _, mixed, wrong = row["contenders"]
+    assert mixed["variant"] == "right"
+    assert mixed["variants"][0]["error_ratio"] > 1
+    assert mixed["variants"][2]["error"] == "ValueError: has no such entry point"
+    assert wrong["failed"].startswith("WRONG: an error of ")
+    assert "seconds" not in wrong
+    assert "WRONG" in report.word(wrong)
+
+
+def test_missing_peer_says_how_to_install_it():
+    row = measure(tiny(), peers.OURS, peers.Peer("other", "other", "no_such_library"))
+    assert row["contenders"][1]["absent"] == "not installed: ./dev bench --install-peers"
+
+
+def test_unsupported_carries_the_compilers_words():
+    row = measure(tiny(H=3), peers.OURS)
+    assert "expects H to be a multiple of Hkv" in row["unsupported"]
+
+
+def test_judge():
+    truth = np.array([1.0, 2.0])
+    tolerance = np.array([0.1, 0.1])
+    assert numerics.judge(np.array([1.05, 2.0]), truth, tolerance) == pytest.approx(0.5)
+    assert numerics.judge(np.array([1.0, np.nan]), truth, tolerance) == np.inf
+    assert numerics.judge(np.array([1.0, np.inf]), truth, tolerance) == np.inf
+
+
+def test_budget_sees_a_lost_key():
+    w = tiny(B=1, H=1, Hkv=1)
+    arrays = numerics.make_inputs(w)
+    truth, tolerance = numerics.reference(w, arrays)
+    less = dataclasses.replace(w, M=w.M - 1)
+    shorter = {name: a[:, :, : w.M - 1] if name in "kv" else a for name, a in arrays.items()}
+    assert numerics.judge(numerics.reference(less, shorter)[0], truth, tolerance) > 10
+
+
+def test_json_and_markdown_have_the_fields(tmp_path):
+    result = bench("--workloads=sweep-128,bahdanau-step", "--peers=none", "--rounds=1", f"--report={tmp_path}")
+    assert result.returncode == 0, result.stderr
+    (path,) = tmp_path.glob("*.json")
+    data = json.loads(path.read_text())
+    assert {"date", "cpu", "cpu_model", "compiler", "commit", "bandwidth", "rows"} <= set(data)
+    assert path.stem == f"{data['cpu']}-{data['date']}"
+    bahdanau, sweep = data["rows"]
+    assert sweep["workload"]["name"] == "sweep-128" and sweep["threads"] == 1 and sweep["peak"] > 0
+    assert sweep["flops"] == 4 * 128 * 128 * 64
+    ours = sweep["contenders"][0]
+    assert ours["name"] == "attn-mlir" and ours["error_ratio"] <= 1
+    assert "busy" in ours or {"seconds", "spread", "gflops", "share", "turns", "discarded"} <= set(ours)
+    assert bahdanau["unsupported"]
+    text = path.with_suffix(".md").read_text()
+    assert "sweep-128" in text and "## Not supported yet" in text
+
+
+def test_asked_is_judged():
+    def row(name, measured, threads=1, **ask):
+        asked = dataclasses.asdict(workloads.Ask(name, threads, **ask))
+        return {
+            "workload": {"name": name},
+            "threads": threads,
+            "asked": asked,
+            "contenders": [{"name": "attn-mlir", "share": measured}],
+        }
+
+    a = row("a", 0.87, share=88)
+    b = row("b", 0.85, points_of="a", points=3)
+    c = row("a", 0.80, threads=2, scaling=95)
+    rows = [a, b, c]
+    assert report.judge_asked(a, rows) == (">= 88 %", "87.0 %", False)
+    assert report.judge_asked(b, rows)[2] is True
+    assert report.judge_asked(c, rows)[1:] == ("80.0 %, 92.0 % of it", False)
+
+
+def test_memory_stays_small():
+    """32,768 rows and keys take at most 4 MB more than 64, tensors apart."""
+    growth, _, large = memory.measure_growth()
+    assert large["tensors"] == 4 * 32768 * 64 * 4
+    assert growth <= memory.ASKED_BYTES
+
+
+def test_needs_a_known_peer():
+    with pytest.raises(Problem, match="unknown 'x'"):
+        peers.choose(["x"])
+    assert kernels.first_error("a.mlir:1:2: error: expects x\nnote: y\n") == "expects x"
