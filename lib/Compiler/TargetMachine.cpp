@@ -75,6 +75,7 @@ llvm::Expected<Target> attn::describeTarget(llvm::StringRef cpu) {
     description.cpu.vectorRegisters = 16;
   }
   description.cpu.hasFma = has("fma");
+  description.cpu.hasF16c = has("f16c") || has("avx512f");
   return description;
 }
 

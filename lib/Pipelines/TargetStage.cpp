@@ -60,6 +60,7 @@ void buildTargetStage(OpPassManager &pm, const CPUDescription &cpu) {
   AttnExpandMathPassOptions math;
   math.vectorBits = cpu.vectorBits;
   math.hasFma = cpu.hasFma;
+  math.hasF16c = cpu.hasF16c;
   pm.addNestedPass<func::FuncOp>(createAttnExpandMathPass(math));
   // The polynomial's constants leave the loops.
   pm.addPass(createCanonicalizerPass());

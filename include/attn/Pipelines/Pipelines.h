@@ -23,6 +23,8 @@ struct CPUDescription {
   int64_t vectorRegisters = 16;
   /// Whether a multiply-add is one instruction.
   bool hasFma = true;
+  /// Whether it converts between f16 and f32.
+  bool hasF16c = true;
   /// Name of the instruction set, for the description of a kernel.
   std::string name;
 };

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // attn-expand-math: exp2 by a polynomial in registers, the other functions by upstream's; nothing is left for libm.
+// bf16 is converted by integer instructions: those of AVX512-BF16 flush subnormals, and older machines have none.
 #include "attn/Dialect/Attention/IR/AttentionAttributes.h"
 #include "attn/Target/CPU/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -124,6 +126,12 @@ private:
   bool hasScalef;
 };
 
+/// Whether a conversion is from or to f16.
+bool isHalf(Operation *conversion) {
+  return getElementTypeOrSelf(conversion->getOperand(0)).isF16() ||
+         getElementTypeOrSelf(conversion->getResult(0)).isF16();
+}
+
 struct ExpandMath : impl::AttnExpandMathPassBase<ExpandMath> {
   using Base::Base;
 
@@ -133,17 +141,28 @@ struct ExpandMath : impl::AttnExpandMathPassBase<ExpandMath> {
     walkAndApplyPatterns(getOperation(), std::move(own));
     RewritePatternSet patterns(&getContext());
     populateMathPolynomialApproximationPatterns(patterns);
+    arith::populateExpandBFloat16Patterns(patterns);
     if (!hasFma)
       patterns.add<SplitFma>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       return signalPassFailure();
-    WalkResult result = getOperation()->walk([](Operation *op) {
+    WalkResult result = getOperation()->walk([&](Operation *op) {
+      if (isa<arith::ExtFOp, arith::TruncFOp>(op) && !hasF16c && isHalf(op)) {
+        op->emitError("converting f16 takes instructions that the processor to compile for lacks (F16C): "
+                      "choose --cpu=x86-64-v3 or later, or store f32 or bf16");
+        return WalkResult::interrupt();
+      }
       // What has an instruction or a short sequence on every x86-64.
       if (!isa_and_nonnull<math::MathDialect>(op->getDialect()) ||
           isa<math::FmaOp, math::AbsFOp, math::AbsIOp, math::SqrtOp, math::CopySignOp>(op))
         return WalkResult::advance();
       if (isa<math::FloorOp, math::CeilOp, math::RoundEvenOp, math::TruncOp>(op))
         return WalkResult::advance();
+      if (getElementTypeOrSelf(op->getResult(0)).isF64()) {
+        op->emitError("'") << op->getName()
+                           << "' of f64 has no polynomial form here: compiling asks for f32, f16 or bf16";
+        return WalkResult::interrupt();
+      }
       op->emitError("'") << op->getName()
                          << "' would need a maths library at run time, which compiled kernels do not link: "
                          << "write it with arith, exp2, exp, log, log2, tanh or another function of f32 that has a "

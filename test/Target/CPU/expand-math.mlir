@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: attn-opt %s -pass-pipeline='builtin.module(func.func(attn-expand-math))' -split-input-file -verify-diagnostics | FileCheck %s
 // RUN: attn-opt %s -pass-pipeline='builtin.module(func.func(attn-expand-math{vector-bits=512}))' -split-input-file -verify-diagnostics | FileCheck %s --check-prefix=SCALEF
+// RUN: attn-opt %S/Inputs/f16.mlir -pass-pipeline='builtin.module(func.func(attn-expand-math{f16c=false}))' -verify-diagnostics
 // RUN: attn-opt %s -pass-pipeline='builtin.module(func.func(attn-expand-math{fma=false}))' -split-input-file -verify-diagnostics | FileCheck %s --check-prefix=NOFMA
 
 // Five multiply-adds and no library; an argument that is never positive needs no upper bound and no doubling.
@@ -45,4 +46,26 @@ func.func @needs_a_library(%x: f32, %y: f32) -> f32 {
   // expected-error @below {{'math.powf' would need a maths library at run time, which compiled kernels do not link}}
   %z = math.powf %x, %y : f32
   return %z : f32
+}
+
+// -----
+
+// Integer instructions, which every machine has and which keep subnormals.
+
+// CHECK-LABEL: func.func @rounds_bf16
+//   CHECK-NOT:   arith.truncf
+//       CHECK:   arith.shrui
+//   CHECK-NOT:   arith.truncf
+//       CHECK:   return
+func.func @rounds_bf16(%x: vector<8xf32>) -> vector<8xbf16> {
+  %y = arith.truncf %x : vector<8xf32> to vector<8xbf16>
+  return %y : vector<8xbf16>
+}
+
+// -----
+
+func.func @double_precision(%x: f64) -> f64 {
+  // expected-error @below {{'math.exp2' of f64 has no polynomial form here: compiling asks for f32, f16 or bf16}}
+  %y = math.exp2 %x : f64
+  return %y : f64
 }

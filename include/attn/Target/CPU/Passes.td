@@ -52,13 +52,15 @@ def AttnExpandMathPass : Pass<"attn-expand-math", "::mlir::func::FuncOp"> {
   let description = [{
     **Takes** `math` ops on f32 scalars and vectors. **Leaves** `math.fma` and what has an instruction (abs, sqrt, floor,
     ceil, roundeven, trunc, copysign). `exp2` becomes a polynomial of degree 5 (relative error 1.5e-7 before rounding,
-    2^0 = 1 exactly; 0 below 2^-126, inf from 2^128, NaN stays NaN); the others take upstream's polynomial forms.
-    **Fails** on a function that would need a maths library, by name.
+    2^0 = 1 exactly; 0 below 2^-126, inf from 2^128, NaN stays NaN); the others take upstream's polynomial forms. bf16
+    is rounded to nearest, ties to even, subnormals kept.
+    **Fails** on a function that would need a maths library, by name, and on f16 where no instruction converts it.
     (example: test/Target/CPU/expand-math.mlir)
   }];
   let options = [
     Option<"vectorBits", "vector-bits", "int64_t", "256", "Width of a vector register in bits; 512 uses scalef">,
-    Option<"hasFma", "fma", "bool", "true", "Whether the machine has fused multiply-add">
+    Option<"hasFma", "fma", "bool", "true", "Whether the machine has fused multiply-add">,
+    Option<"hasF16c", "f16c", "bool", "true", "Whether the machine converts f16">
   ];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
                            "::mlir::vector::VectorDialect"];

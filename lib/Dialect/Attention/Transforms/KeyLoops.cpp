@@ -111,7 +111,7 @@ SmallVector<TileOperand> KeyLoops::load(ArrayRef<Source> sources, const KeyTile 
 KeyLoops::Operands KeyLoops::load(const KeyTile &keys, bool withMask) {
   Operands operands;
   operands.query = query;
-  operands.key = tile.slice(op.getKey(), tile.getOpMap(1), &keys);
+  operands.key = tile.widen(tile.slice(op.getKey(), tile.getOpMap(1), &keys), keys);
   operands.similarity = load(similarity, keys);
   operands.score = load(score, keys);
   if (withMask)
@@ -183,7 +183,7 @@ SmallVector<Value> KeyLoops::loop(OpFoldResult lower, OpFoldResult upper, bool w
 
 SmallVector<Value> KeyLoops::step(const KeyTile &keys, ValueRange state, bool withMask, bool guarded) {
   Operands operands = load(keys, withMask);
-  TileOperand value = tile.slice(op.getValue(), tile.getOpMap(2), &keys);
+  TileOperand value = tile.widen(tile.slice(op.getValue(), tile.getOpMap(2), &keys), keys);
   unsigned row = tile.rowLoop, e = tile.loops.e;
   ArrayAttr maps = getMaps(operands, &value, {tile.getMap({e, row}), tile.getMap({row})});
   auto online = OnlineOp::create(rewriter, loc, TypeRange(state), operands.query.value, operands.key.value, value.value,

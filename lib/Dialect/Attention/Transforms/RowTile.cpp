@@ -154,6 +154,36 @@ TileOperand RowTile::pack(unsigned number, const TileOperand &slice, const KeyTi
   return {packed, getMap(order)};
 }
 
+TileOperand RowTile::widen(const TileOperand &slice, const KeyTile &keys) {
+  auto type = cast<RankedTensorType>(slice.value.getType());
+  if (type.getElementType() == accumulator)
+    return slice;
+  // Static scratch of whole tiles; a tail uses the first keys.
+  SmallVector<int64_t> shape;
+  SmallVector<OpFoldResult> zeros, ones, used;
+  for (auto [expr, size] : llvm::zip_equal(slice.map.getResults(), type.getShape())) {
+    bool isKey = getLoop(expr) == static_cast<unsigned>(loops.key);
+    shape.push_back(isKey ? plan.getKeys() : size);
+    used.push_back(isKey ? keys.count : rewriter.getIndexAttr(size));
+    zeros.push_back(rewriter.getIndexAttr(0));
+    ones.push_back(rewriter.getIndexAttr(1));
+  }
+  Value destination = tensor::EmptyOp::create(rewriter, loc, shape, accumulator);
+  if (!getConstantIntValue(keys.count))
+    destination = tensor::ExtractSliceOp::create(rewriter, loc, destination, zeros, used, ones);
+  SmallVector<AffineMap> maps(2, rewriter.getMultiDimIdentityMap(shape.size()));
+  SmallVector<utils::IteratorType> iterators(shape.size(), utils::IteratorType::parallel);
+  NamedAttribute role = rewriter.getNamedAttr(kRoleName, rewriter.getStringAttr("widen"));
+  auto copy = linalg::GenericOp::create(rewriter, loc, destination.getType(), ValueRange{slice.value},
+                                        ValueRange{destination}, maps, iterators,
+                                        [&](OpBuilder &builder, Location bodyLoc, ValueRange args) {
+                                          Value wide = arith::ExtFOp::create(builder, bodyLoc, accumulator, args[0]);
+                                          linalg::YieldOp::create(builder, bodyLoc, wide);
+                                        },
+                                        {role});
+  return {copy.getResult(0), slice.map};
+}
+
 TileOperand RowTile::load(unsigned number, Value tensor, const KeyTile *keys) {
   AffineMap map = getOpMap(number);
   TileOperand operand = slice(tensor, map, keys);

@@ -48,6 +48,9 @@ public:
                    llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::Value)> convert);
   /// The slice of operand `number`, packed where it is over rows and does not lie as packed already.
   TileOperand load(unsigned number, mlir::Value tensor, const KeyTile *keys = nullptr);
+  /// A slice of K or V in the accumulator's type. A narrower one is converted to a scratch tile once per key tile:
+  /// converted where it is read, each element would be converted for every register tile.
+  TileOperand widen(const TileOperand &slice, const KeyTile &keys);
   /// The map of the op's operand `number`.
   mlir::AffineMap getOpMap(unsigned number) {
     return llvm::cast<mlir::AffineMapAttr>(op.getIndexingMaps()[number]).getValue();

@@ -313,7 +313,7 @@ func.func @bias_is_packed_with_keys(%q: tensor<?x4xf32>, %k: tensor<?x4xf32>, %v
 //  CHECK-NEXT:   ^bb0(%[[IN:.+]]: f16, %{{.+}}: f32):
 //  CHECK-NEXT:     %[[WIDE:.+]] = arith.extf %[[IN]] : f16 to f32
 //  CHECK-NEXT:     linalg.yield %[[WIDE]]
-//       CHECK:   attn.online ins({{.+}} : tensor<4x16xf32>, tensor<12x4xf16>, tensor<12x3xf16>) similarity_ins(%{{.+}} : tensor<4xf32>)
+//       CHECK:   attn.online ins({{.+}} : tensor<4x16xf32>, tensor<12x4xf32>, tensor<12x3xf32>) similarity_ins(%{{.+}} : tensor<4xf32>)
 //  CHECK-SAME:     scale(5.000000e-01) exponent_scale(1.442695{{.+}}) {{.+}} similarity {
 func.func @similarity_keeps_scale(%q: tensor<?x4xf16>, %k: tensor<?x4xf16>, %v: tensor<?x3xf16>, %o: tensor<?x3xf16>,
                                   %weight: tensor<4xf32>) -> tensor<?x3xf16> {
@@ -472,4 +472,28 @@ func.func @no_keys(%q: tensor<21x4xf32>, %k: tensor<0x4xf32>, %v: tensor<0x3xf32
 func.func @no_attention(%a: tensor<5x4xf32>, %b: tensor<4x3xf32>, %c: tensor<5x3xf32>) -> tensor<5x3xf32> {
   %0 = linalg.matmul ins(%a, %b : tensor<5x4xf32>, tensor<4x3xf32>) outs(%c : tensor<5x3xf32>) -> tensor<5x3xf32>
   return %0 : tensor<5x3xf32>
+}
+
+// -----
+
+// 16-bit keys and values are converted once per key tile, in the key loop and into scratch of the tile's size.
+
+#q = affine_map<(i, j, d, e) -> (i, d)>
+#k = affine_map<(i, j, d, e) -> (j, d)>
+#v = affine_map<(i, j, d, e) -> (j, e)>
+#o = affine_map<(i, j, d, e) -> (i, e)>
+#plan = #attn.plan<online, rows_minor, rows = 16, keys = 12, lanes = 8, register_tile = [4, 2]>
+
+// CHECK-LABEL: func.func @widens_narrow_keys
+//       CHECK:   scf.for
+//       CHECK:     %[[K_TILE:.+]] = tensor.extract_slice %{{.+}} : tensor<24x4xbf16> to tensor<12x4xbf16>
+//       CHECK:     %[[K:.+]] = linalg.generic {{.+}} ins(%[[K_TILE]] : tensor<12x4xbf16>) outs(%{{.+}} : tensor<12x4xf32>) attrs = {attn.role = "widen"}
+//       CHECK:       arith.extf
+//       CHECK:     %[[V:.+]] = linalg.generic {{.+}} outs(%{{.+}} : tensor<12x3xf32>) attrs = {attn.role = "widen"}
+//       CHECK:     attn.online ins(%{{.+}}, %[[K]], %[[V]] : tensor<4x16xf32>, tensor<12x4xf32>, tensor<12x3xf32>)
+func.func @widens_narrow_keys(%q: tensor<32x4xbf16>, %k: tensor<24x4xbf16>, %v: tensor<24x3xbf16>,
+                              %o: tensor<32x3xbf16>) -> tensor<32x3xbf16> {
+  %0 = attn.generic ins(%q, %k, %v : tensor<32x4xbf16>, tensor<24x4xbf16>, tensor<24x3xbf16>)
+    outs(out %o : tensor<32x3xbf16>) maps [#q, #k, #v, #o] normalizer(#attn.softmax) {attn.plan = #plan}
+  return %0 : tensor<32x3xbf16>
 }

@@ -3,7 +3,7 @@
 
 usage: awkward_shapes.py SEED D[,D..] [D[,D..]..]      (1..256 stands for all of them)
 
-For each D: a kernel with lse, of random Dv, head group, layout and mask, called with two random sets of lengths,
+For each D: a kernel with lse, of random element type, Dv, head group, layout and mask, called with two random sets of lengths,
 strides and threads, and with NaN or infinities somewhere. Prints the command of every case that failed.
 """
 
@@ -26,9 +26,9 @@ FILLS = [
 ]
 
 
-def kernel(d, dv, heads, kv_heads, layout, causal):
+def kernel(dtype, d, dv, heads, kv_heads, layout, causal):
     def tensor(h, size):
-        return f"tensor<?x{h}x?x{size}xf32>" if layout == "bhnd" else f"tensor<?x?x{h}x{size}xf32>"
+        return f"tensor<?x{h}x?x{size}x{dtype}>" if layout == "bhnd" else f"tensor<?x?x{h}x{size}x{dtype}>"
 
     q, k, v, out, lse = (
         tensor(heads, d),
@@ -53,7 +53,8 @@ def run(d, random, folder):
     heads = kv_heads * random.choice([1, 3])
     layout = random.choice(["bhnd", "bnhd"])
     file = folder / f"{d}.mlir"
-    file.write_text(kernel(d, dv, heads, kv_heads, layout, random.choice(["", "top_left", "bottom_right"])))
+    dtype, causal = random.choice(["f32", "f32", "bf16", "f16"]), random.choice(["", "top_left", "bottom_right"])
+    file.write_text(kernel(dtype, d, dv, heads, kv_heads, layout, causal))
 
     def shape(name, h, length, size):
         return f"--shape={name}=" + (f"2x{h}x{length}x{size}" if layout == "bhnd" else f"2x{length}x{h}x{size}")
