@@ -13,8 +13,8 @@
 //   register_tile   4 x 4 vectors are summed in registers at once: each loaded vector and each broadcast element is
 //                   used 4 times, and 16 of 32 registers are accumulators
 //
-// Sizes that types leave open are checked before anything is computed: they bound every access. `attn.checked` says that
-// this has been done (attn-normalize does it).
+// Sizes that types leave open are checked before anything is computed: they bound every access. `attn.checked` says
+// that this has been done (attn-normalize does it).
 
 // RUN: attn-opt %s -attn-verify-stage=stage=plan | FileCheck %s --enable-var-scope
 // RUN: attn-compile %S/generic.mlir --stop-after=plan --cpu=x86-64-v4 | FileCheck %s --enable-var-scope

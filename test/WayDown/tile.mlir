@@ -196,18 +196,18 @@ func.func @dense(%q: !bnhd {attn.name = "q"}, %k: !bnhd {attn.name = "k"}, %v: !
       ins(%zero : f32) outs(%lanesMemory : tensor<64xf32>) -> tensor<64xf32>
     %perLane = linalg.generic {indexing_maps = [#matrix, #columns], iterator_types = ["reduction", "parallel"]}
       ins(%all#0 : tensor<64x64xf32>) outs(%laneZeros : tensor<64xf32>) attrs = {attn.role = "check"} {
-    ^bb0(%x: f32, %so: f32):
+    ^bb0(%x: f32, %old: f32):
       %nothing = arith.mulf %x, %zero : f32
-      %far = arith.addf %so, %nothing : f32
-      linalg.yield %far : f32
+      %new = arith.addf %old, %nothing : f32
+      linalg.yield %new : f32
     } -> tensor<64xf32>
     %tileMemory = tensor.empty() : tensor<f32>
     %tileZero = linalg.fill {attn.role = "check"} ins(%zero : f32) outs(%tileMemory : tensor<f32>) -> tensor<f32>
     %perTile = linalg.generic {indexing_maps = [#vector, #scalar], iterator_types = ["reduction"]}
       ins(%perLane : tensor<64xf32>) outs(%tileZero : tensor<f32>) attrs = {attn.role = "check"} {
-    ^bb0(%x: f32, %so: f32):
-      %far = arith.addf %so, %x : f32
-      linalg.yield %far : f32
+    ^bb0(%x: f32, %old: f32):
+      %new = arith.addf %old, %x : f32
+      linalg.yield %new : f32
     } -> tensor<f32>
     %check = tensor.extract %perTile[] : tensor<f32>
     %isBad = arith.cmpf uno, %check, %check : f32
@@ -383,18 +383,18 @@ func.func @causal(%q: !bnhd {attn.name = "q"}, %k: !bnhd {attn.name = "k"}, %v: 
       ins(%zero : f32) outs(%lanesMemory : tensor<64xf32>) -> tensor<64xf32>
     %perLane = linalg.generic {indexing_maps = [#matrix, #columns], iterator_types = ["reduction", "parallel"]}
       ins(%all#0 : tensor<64x64xf32>) outs(%laneZeros : tensor<64xf32>) attrs = {attn.role = "check"} {
-    ^bb0(%x: f32, %so: f32):
+    ^bb0(%x: f32, %old: f32):
       %nothing = arith.mulf %x, %zero : f32
-      %far = arith.addf %so, %nothing : f32
-      linalg.yield %far : f32
+      %new = arith.addf %old, %nothing : f32
+      linalg.yield %new : f32
     } -> tensor<64xf32>
     %tileMemory = tensor.empty() : tensor<f32>
     %tileZero = linalg.fill {attn.role = "check"} ins(%zero : f32) outs(%tileMemory : tensor<f32>) -> tensor<f32>
     %perTile = linalg.generic {indexing_maps = [#vector, #scalar], iterator_types = ["reduction"]}
       ins(%perLane : tensor<64xf32>) outs(%tileZero : tensor<f32>) attrs = {attn.role = "check"} {
-    ^bb0(%x: f32, %so: f32):
-      %far = arith.addf %so, %x : f32
-      linalg.yield %far : f32
+    ^bb0(%x: f32, %old: f32):
+      %new = arith.addf %old, %x : f32
+      linalg.yield %new : f32
     } -> tensor<f32>
     %check = tensor.extract %perTile[] : tensor<f32>
     %isBad = arith.cmpf uno, %check, %check : f32
