@@ -47,9 +47,6 @@ if config.sanitizer:
     config.available_features.add("asan")
     config.environment["ASAN_OPTIONS"] = "detect_leaks=0"
 
-if config.installable == "TRUE":
-    config.available_features.add("installable")
-
 try:
     import psutil  # noqa: F401  (lit needs it to stop a test and its children)
 

@@ -66,13 +66,10 @@ class Checkout:
         words = shlex.split(command, comments=True)
         while words and re.match(r"[A-Z_]+=", words[0]):
             words.pop(0)
-        if (
-            words[:1] == ["./dev"]
-            or words[:1] == ["ninja"]
-            or words[:2] in (["cmake", "--preset"], ["cmake", "--build"])
-        ):
-            return words
-        return None
+        builds = words[:1] == ["./dev"] or words[:2] == ["cmake", "--preset"]
+        ninja = words[:2] == ["ninja", "-C"] and words[2].startswith("build/")
+        cmake = words[:2] == ["cmake", "--build"] and words[2].startswith("build/")
+        return words if builds or ninja or cmake else None
 
     def complain(self, words):
         """What is wrong with a command that builds the checkout; None if nothing is."""
