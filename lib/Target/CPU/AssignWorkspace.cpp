@@ -47,8 +47,10 @@ struct AssignWorkspace : impl::AttnAssignWorkspacePassBase<AssignWorkspace> {
       return;
     // A pass object serves several functions.
     scratch = function.getArguments().back();
-    bytesNeeded = 0;
-    if (failed(assign(function.getBody().front(), 0)))
+    // What has a place keeps it: buffers that come later lie behind.
+    auto placed = kernel.getAs<IntegerAttr>("workspace");
+    bytesNeeded = placed ? llvm::alignTo(placed.getInt(), kAlignment) : 0;
+    if (failed(assign(function.getBody().front(), bytesNeeded)))
       return signalPassFailure();
     NamedAttrList entries(kernel);
     entries.set("workspace", IntegerAttr::get(IntegerType::get(&getContext(), 64), bytesNeeded));

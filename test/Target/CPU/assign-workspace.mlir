@@ -37,3 +37,29 @@ func.func private @needs_its_own_bytes_only(%scratch: memref<?xi8>) attributes {
   memref.copy %buffer, %buffer : memref<2xi1> to memref<2xi1>
   return
 }
+
+// Bytes that have been given away stay so: 72 of them leave the next cache line free.
+
+// CHECK-LABEL: func.func private @lies_behind_what_is_placed
+//  CHECK-SAME:   %[[SCRATCH:[^ :]+]]: memref<?xi8>
+//  CHECK-SAME:   workspace = 192 : i64
+//       CHECK:   %[[BEHIND:.+]] = arith.constant 128 : index
+//       CHECK:   memref.view %[[SCRATCH]][%[[BEHIND]]][] : memref<?xi8> to memref<7xf32>
+func.func private @lies_behind_what_is_placed(%scratch: memref<?xi8>)
+    attributes {attn.kernel = {name = "c", workspace = 72}} {
+  %c0 = arith.constant 0 : index
+  %placed = memref.view %scratch[%c0][] : memref<?xi8> to memref<18xf32>
+  %buffer = memref.alloc() : memref<7xf32>
+  memref.copy %buffer, %buffer : memref<7xf32> to memref<7xf32>
+  memref.copy %placed, %placed : memref<18xf32> to memref<18xf32>
+  return
+}
+
+// No buffer, no change: what is placed is all there is.
+
+// CHECK-LABEL: func.func private @keeps_what_is_placed
+//  CHECK-SAME:   workspace = 128 : i64
+func.func private @keeps_what_is_placed(%scratch: memref<?xi8>)
+    attributes {attn.kernel = {name = "d", workspace = 128}} {
+  return
+}

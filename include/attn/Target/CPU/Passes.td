@@ -24,7 +24,7 @@ def AttnAssignWorkspacePass : Pass<"attn-assign-workspace", "::mlir::func::FuncO
   let description = [{
     **Takes** task functions (attribute `attn.kernel`) whose `memref.alloc` have constant size. **Leaves** `memref.view` of
     the last argument, on 64-byte boundaries, and `workspace`, in bytes, in `attn.kernel`. Buffers of sibling blocks
-    share bytes. **Fails** on buffers of run-time size and on buffers that leave their block.
+    share bytes. A `workspace` that is there already, of views made earlier or by hand, is kept: buffers lie behind it. **Fails** on buffers of run-time size and on buffers that leave their block.
     (example: test/Target/CPU/assign-workspace.mlir)
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect"];
