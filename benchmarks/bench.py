@@ -11,7 +11,8 @@ after each turn the multiply-add peak of the machine is measured, and a turn cou
 3 % and some call ran without waiting for a CPU. The figure is the fastest such call of at least seven turns. Each
 contender gets its best memory layout and its fastest entry point, and results are compared with float64 on sampled
 rows within the budget of docs/Numerics.md: who is beyond it gets no speed. Masked pairs of a row and a key count as no
-work, whoever computes them. "share" is of the peak measured in the same run, by as many threads.
+work, whoever computes them. Calls of more than half a second get three turns of one call. "share" is of the f32 peak
+measured in the same run, by as many threads.
 
 asked: "share" at least so many per cent of the peak; "points" at most so many below the share of another shape;
 "scaling" of several threads: at least so many per cent of what one thread's share promises.
@@ -63,7 +64,7 @@ def parse_arguments(arguments):
         metavar="DIR",
         nargs="?",
         const=pathlib.Path(__file__).parent / "results",
-        help="write CPU-DATE.json, .md and plots (default benchmarks/results)",
+        help="write CPU-DATE.json, .md and plots (default benchmarks/results), rows of the same day kept",
     )
     parsed = parser.parse_args(arguments)
     if parsed.rounds < 1:
@@ -91,14 +92,16 @@ def measure(options):
     steps = plan(options)
     for threads in sorted({threads for threads, _, _ in steps}):
         with rounds.Bench(threads, contenders, settings) as bench:
-            result["bandwidth"][str(threads)] = bench.bandwidth()
             report.print_head(bench, result)
             for _, w, ask in [step for step in steps if step[0] == threads]:
                 row = bench.measure(w)
+                row["commit"] = result["commit"]
                 if ask:
                     row["asked"] = dataclasses.asdict(ask)
                 result["rows"].append(row)
                 report.print_row(row, result)
+                if options.report:
+                    report.write(options.report, result)
     return result
 
 
@@ -114,7 +117,7 @@ def main(arguments):
     if options.json:
         options.json.write_text(json.dumps(result, indent=1) + "\n")
     if options.report:
-        report.write(options.report, result)
+        print(f"\nwrote {report.write(options.report, result).name} and what belongs to it into {options.report}")
     return 0
 
 

@@ -55,7 +55,8 @@ def sdpa_text(w, layout):
 
 
 def generic_score(w):
-    lines = ["    ^bb0(%s: f32" + (", %rise: f32" if w.alibi else "") + ", %shift: index):"]
+    operands = (["%rise: f32"] if w.alibi else []) + ([f"%bias: {w.dtype}"] if w.bias else [])
+    lines = [f"    ^bb0({', '.join(['%s: f32', *operands, '%shift: index'])}):"]
     score = "%s"
     if w.softcap:
         lines += [
@@ -78,11 +79,29 @@ def generic_score(w):
             f"      %biased = arith.addf {score}, %slanted : f32",
         ]
         score = "%biased"
+    if w.bias:
+        wide = "%bias"
+        if w.dtype != "f32":
+            wide = "%wide"
+            lines.append(f"      %wide = arith.extf %bias : {w.dtype} to f32")
+        lines.append(f"      %sum = arith.addf {score}, {wide} : f32")
+        score = "%sum"
     return "\n".join(["    score {", *lines, f"      attn.yield {score} : f32", "    }"])
+
+
+def generic_similarity():
+    return """    similarity {
+    ^bb0(%x: f32, %y: f32, %weight: f32, %shift: index):
+      %sum = arith.addf %x, %y : f32
+      %bent = math.tanh %sum : f32
+      %part = arith.mulf %bent, %weight : f32
+      attn.yield %part : f32
+    }"""
 
 
 def generic_mask(w):
     arguments = ["%of_row: i32", "%of_key: i32"] if w.documents else []
+    arguments += ["%length: i32"] if w.padding else []
     lines = [
         f"    ^bb0({', '.join([*arguments, '%shift: index'])}):",
         "      %i = attn.index 3",
@@ -103,6 +122,12 @@ def generic_mask(w):
     if w.documents:
         lines.append("      %same = arith.cmpi eq, %of_row, %of_key : i32")
         terms.append("%same")
+    if w.padding:
+        lines += [
+            "      %end = arith.index_cast %length : i32 to index",
+            "      %inside = arith.cmpi slt, %j, %end : index",
+        ]
+        terms.append("%inside")
     keep = terms[0]
     for number, term in enumerate(terms[1:]):
         lines.append(f"      %keep{number} = arith.andi {keep}, {term} : i1")
@@ -131,15 +156,36 @@ def generic_text(w, layout):
     arguments = [("q", q), ("k", k), ("v", v)]
     maps = [access("i", "d", True), access("j", "d", False), access("j", "e", False)]
     clauses = ""
+    if w.similarity == "additive":
+        weights = tensor([w.D], "f32")
+        arguments.append(("weights", weights))
+        clauses += f"\n    similarity_ins(%weights : {weights})"
+        maps.append(plain("d"))
+    scores = []
     if w.alibi:
-        slopes = tensor([w.Hkv, group], "f32")
-        arguments.append(("slopes", slopes))
-        clauses += f"\n    score_ins(%slopes : {slopes})"
-        maps.append(plain("h, g"))
+        scores.append(("slopes", tensor([w.Hkv, group], "f32"), "h, g"))
+    if w.bias:
+        scores.append(("scores", tensor([w.Hkv, group, "?", "?"], w.dtype), "h, g, i, j"))
+    if scores:
+        arguments += [(name, kind) for name, kind, _ in scores]
+        kinds = ", ".join(kind for _, kind, _ in scores)
+        clauses += f"\n    score_ins({', '.join('%' + name for name, _, _ in scores)} : {kinds})"
+        maps += [plain(places) for _, _, places in scores]
     if w.documents:
         arguments += [("document_i", "tensor<?xi32>"), ("document_j", "tensor<?xi32>")]
-        clauses += "\n    mask_ins(%document_i, %document_j : tensor<?xi32>, tensor<?xi32>)"
         maps += [plain("i"), plain("j")]
+    if w.padding:
+        arguments.append(("lengths", "tensor<?xi32>"))
+        maps.append(plain("b"))
+    masks = (["document_i", "document_j"] if w.documents else []) + (["lengths"] if w.padding else [])
+    if masks:
+        kinds = ", ".join(["tensor<?xi32>"] * len(masks))
+        clauses += f"\n    mask_ins({', '.join('%' + name for name in masks)} : {kinds})"
+    if w.sink:
+        sinks = tensor([w.Hkv, group], "f32")
+        arguments.append(("sinks", sinks))
+        clauses += f"\n    normalizer_ins(%sinks : {sinks})"
+        maps.append(plain("h, g"))
     maps.append(access("i", "e", True))
     row = 1 if layout == "bnhd" else 3
     key = 1 if layout == "bnhd" else 2
@@ -154,40 +200,41 @@ def generic_text(w, layout):
   %out = attn.generic ins(%q, %k, %v : {q}, {k}, {v}){clauses}
     captures(%ahead : index) outs(out %init : {out})
     maps [{MAP_BREAK.join(maps)}]
-    scale({w.scale_factor!r}) normalizer(#attn.softmax)
+    scale({w.scale_factor!r}) normalizer(#attn.softmax{"_sink" if w.sink else ""})
 """
-    if w.softcap or w.alibi:
+    if w.similarity == "additive":
+        body += generic_similarity() + "\n"
+    if w.softcap or w.alibi or w.bias:
         body += generic_score(w) + "\n"
     if not w.is_dense:
         body += generic_mask(w) + "\n"
     return function(arguments, out, body + f"  return %out : {out}\n")
 
 
-def text(w, layout):
-    """The MLIR of a workload; Unsupported for what neither op is given a form for here."""
-    if w.sink:
-        raise Unsupported("no kernel text yet: a sink score per head")
-    if w.similarity != "dot":
-        raise Unsupported(f"no kernel text yet: {w.similarity} similarity")
-    if w.window or w.documents or w.alibi or w.softcap:
-        if w.bias or w.padding:
-            raise Unsupported("no kernel text yet: bias or padding together with score and mask regions")
-        return generic_text(w, layout)
-    return sdpa_text(w, layout)
+def forms(w):
+    """[(name, MLIR)]: the ways to write a workload, one of which is fastest. attn.generic serves where attn.sdpa has no
+    word for it, and where lengths say more than a mask tensor does."""
+    needs_regions = w.window or w.documents or w.alibi or w.softcap or w.sink or w.similarity != "dot"
+    found = []
+    for layout in [w.layout] if w.layout else ["bnhd", "bhnd"]:
+        if not needs_regions:
+            found.append((layout, sdpa_text(w, layout)))
+        if needs_regions or w.padding:
+            found.append((f"{layout}, regions", generic_text(w, layout)))
+    return found
 
 
-def compile_workload(w, layout):
+def compile_text(name, source):
     """(path of the shared library, seconds it took to compile, 0 if it was there). Unsupported carries the compiler's
     own words."""
-    source = text(w, layout)
     tools = build_dir()
     compiler = tools / "bin/attn-compile"
     # A rebuilt compiler makes other code: its libraries' times are part of the name.
     stamps = sorted(p.stat().st_mtime_ns for p in [compiler, *(tools / "lib").glob("libAttn*.so")])
-    name = hashlib.sha256(f"{source}{stamps}".encode()).hexdigest()[:16]
+    digest = hashlib.sha256(f"{source}{stamps}".encode()).hexdigest()[:16]
     folder = tools / "bench"
     folder.mkdir(exist_ok=True)
-    library = folder / f"{w.name}-{layout}-{name}.so"
+    library = folder / f"{name}-{digest}.so"
     if library.exists():
         return library, 0.0
     draft = library.with_suffix(".mlir")

@@ -42,7 +42,8 @@ def measure_child(library, rows):
 
 def measure_growth():
     """Bytes that 32,768 rows and keys take more than 64, tensors apart, with both measurements."""
-    library, _ = kernels.compile_workload(make_workload(LARGE), "bnhd")
+    ((_, source),) = kernels.forms(make_workload(LARGE))
+    library, _ = kernels.compile_text("memory", source)
     small, large = measure_child(library, SMALL), measure_child(library, LARGE)
     if max(small["wrong"], large["wrong"]) > 1e-4:
         raise Problem("--memory: the kernel computed something else than the mean of V")

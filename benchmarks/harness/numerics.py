@@ -10,6 +10,8 @@ EXP2_UNITS = 1.75e-7 / 2.0**-24
 SMALLEST = 2.0**-126
 #: Keys of a tile: more tiles are more rescalings, so a small number is the generous one.
 KEY_TILE = 64
+#: Of a score callback: three for the change of base and the sum, one of its own.
+CALLBACK_ROUNDINGS = 4
 MAX_HEADS, MAX_ROWS = 24, 24
 
 
@@ -57,6 +59,11 @@ def make_inputs(w, seed=1):
         arrays["mask"] = (np.arange(w.M)[None, :] < w.lengths()[:, None])[:, None, None, :]
     if w.alibi:
         arrays["slopes"] = alibi_slopes(w.H)
+    if w.sink:
+        arrays["sinks"] = normal(w.H)
+    if w.similarity == "additive":
+        # Scores of normal size: D terms below 1 each.
+        arrays["weights"] = (normal(w.D) * np.float32(w.D**-0.5)).astype(np.float32)
     if w.documents:
         arrays["document"] = w.document_of()
     return arrays
@@ -88,15 +95,17 @@ def inflate(t):
 
 
 def reference(w, arrays):
-    """(truth, tolerance), each [heads, rows, Dv], of the sampled rows."""
+    """(truth, tolerance, tolerance of others), each [heads, rows, Dv], of the sampled rows.
+
+    Others may do what our budget has no room for: round scores to 16 bits, and give a row without keys any value.
+    """
     heads, rows = sample(w)
     truth = np.zeros((len(heads), len(rows), w.Dv))
-    tolerance = np.zeros_like(truth)
+    tolerance, others = np.zeros_like(truth), np.zeros_like(truth)
     for number, (b, h) in enumerate(heads):
         g = h // (w.H // w.Hkv)
         q, k, v = (np.asarray(a, np.float64) for a in (arrays["q"][b, h][rows], arrays["k"][b, g], arrays["v"][b, g]))
-        before = w.scale_factor * (q @ k.T)
-        magnitude = w.scale_factor * (np.abs(q) @ np.abs(k).T)
+        before, magnitude = scores_before(w, arrays, q, k)
         after = before
         if w.softcap:
             after = w.softcap * np.tanh(after / w.softcap)
@@ -110,27 +119,47 @@ def reference(w, arrays):
         top = scores.max(axis=1, keepdims=True)
         weights = np.exp(scores - np.where(np.isfinite(top), top, 0))
         total = weights.sum(axis=1, keepdims=True)
+        if w.sink:  # it takes part in the sum, not in the maximum: scores here are of normal size
+            sink = float(arrays["sinks"][h])
+            share = np.exp(sink - np.where(np.isfinite(top), top, 0))
+            total = total + share
         weights /= np.where(total > 0, total, 1)
         truth[number] = weights @ v
         has_callback = w.softcap or w.bias or w.alibi
         moved = (weights * (np.abs(before) + np.abs(after))).sum(axis=1) if has_callback else 0.0
+        if w.sink:
+            moved = moved + 3 * (share / total)[:, 0] * abs(sink) / CALLBACK_ROUNDINGS
         kept = keep.sum(axis=1)
         largest = np.stack([np.abs(v[row]).max(axis=0) if row.any() else np.zeros(w.Dv) for row in keep])
         largest_score = np.where(keep, magnitude, 0).max(axis=1)
         tolerance[number] = budget(w, kept, largest_score, moved, largest, truth[number])
-    return truth, tolerance
+        rounded = UNIT[w.dtype] if w.dtype != "f32" else 0.0
+        others[number] = budget(w, kept, largest_score, moved, largest, truth[number], rounded)
+        others[number][kept == 0] = np.inf
+    return truth, tolerance, others
 
 
-def budget(w, kept, magnitude, moved, largest, truth):
+def scores_before(w, arrays, q, k):
+    """Scaled similarities [rows, M], and the same of magnitudes."""
+    if w.similarity == "dot":
+        return w.scale_factor * (q @ k.T), w.scale_factor * (np.abs(q) @ np.abs(k).T)
+    weights = np.asarray(arrays["weights"], np.float64)
+    bent = np.tanh(q[:, None, :] + k[None, :, :])
+    return w.scale_factor * (bent @ weights), w.scale_factor * (np.abs(bent) @ np.abs(weights))
+
+
+def budget(w, kept, magnitude, moved, largest, truth, score_rounding=0.0):
     """docs/Numerics.md: (c1 + c2 A + c3) u W; per row but for W, the largest kept |V| of each column."""
     unit = UNIT["f32"]
     tiles = np.maximum(np.minimum(kept, -(-w.M // KEY_TILE)), 1)
     c1 = chain(2 * (kept + tiles - 1)) + EXP2_UNITS * tiles + 2 * np.log(kept + 1) + 2
-    c2 = 1 + chain(w.D + 1)
-    callback_roundings = 8 if w.softcap else 4  # tanh takes about four more
-    c3 = 2 * callback_roundings * moved
+    similarity_roundings = 2 * CALLBACK_ROUNDINGS if w.similarity == "additive" else 0
+    c2 = 1 + chain(w.D + 1) + similarity_roundings
+    c3 = 2 * CALLBACK_ROUNDINGS * (2 if w.softcap else 1) * moved  # tanh takes about four more
     fixed = c1 * unit + (UNIT[w.dtype] if w.dtype != "f32" else 0)
-    relative = np.minimum(inflate(fixed + (c2 * magnitude + c3) * unit), 2 * np.exp(2 * fixed))
+    relative = np.minimum(
+        inflate(fixed + (c2 * magnitude + c3) * unit + score_rounding * magnitude), 2 * np.exp(2 * fixed)
+    )
     tolerance = relative[:, None] * largest + kept[:, None] * SMALLEST * (largest + 1)
     if w.dtype != "f32":
         tolerance += UNIT[w.dtype] * (np.abs(truth) + tolerance)
@@ -144,11 +173,12 @@ def judge(computed, truth, tolerance):
     return float(np.where(np.isnan(ratio), np.inf, ratio).max()) if ratio.size else 0.0
 
 
-def dense_bias(w, arrays, masked=-np.inf):
+def dense_bias(w, arrays, finite=False):
     """Everything that a contender without regions must be handed as one float tensor [B or 1, H or 1, N, M]; None if
-    there is nothing to add."""
+    there is nothing to add. Masked is -inf, or a large finite number for those who compute with it."""
     if w.is_dense and not (w.bias or w.alibi):
         return None
+    masked = (-6e4 if w.dtype == "f16" else -1e30) if finite else -np.inf
     batches = range(w.B) if w.padding else [0]
     parts = [np.where(w.keep(b, np.arange(w.N)), np.float32(0), np.float32(masked))[None] for b in batches]
     total = np.stack(parts)

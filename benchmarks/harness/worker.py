@@ -13,12 +13,15 @@ import sys
 import time
 import traceback
 
-#: A call counts as disturbed if its threads waited for a CPU longer than this, as a share of the call, plus a wake-up.
-DISTURBED_SHARE = 0.01
+#: A call counts as disturbed if its threads waited for a CPU longer than this, as a share of the call, plus a wake-up:
+#: less than the peak may move. On a machine that others use, calls of half a second never go without.
+DISTURBED_SHARE = 0.02
 WAKE_UP_SECONDS = 20e-6
 #: Short calls are timed in batches of at least this long.
 BATCH_SECONDS = 2e-4
 MAX_CALLS = 1000
+#: So long a call is timed once, without warming up: none of its beginning is in a cache at its end.
+LONG_SECONDS = 0.5
 COLD_BYTES = 192 << 20
 
 
@@ -43,26 +46,36 @@ class Evict:
         self.memory += 1.0
 
 
-def time_calls(run, seconds, evict=None):
-    """The fastest undisturbed call (or batch of calls) within about this many seconds, at least two of them."""
+def time_batch(run, batch, evict):
+    """Seconds that some calls took, and how long their threads waited for a CPU meanwhile."""
     if evict:
         evict()
+    waited = waited_for_cpu()
     start = time.perf_counter()
-    run()
-    once = time.perf_counter() - start
+    for _ in range(batch):
+        run()
+    spent = time.perf_counter() - start
+    return spent, waited_for_cpu() - waited
+
+
+def is_disturbed(spent, waited):
+    return waited > DISTURBED_SHARE * spent + WAKE_UP_SECONDS
+
+
+def time_calls(run, seconds, evict=None):
+    """The fastest undisturbed call (or batch of calls) within about this many seconds, at least two of them."""
+    once, waited = time_batch(run, 1, evict)
+    # Cold as it may be, it was a call: the fastest one counts.
+    calls, disturbed = 1, int(is_disturbed(once, waited))
+    best = None if disturbed else once
+    if once > LONG_SECONDS:
+        return {"seconds": best, "calls": calls, "disturbed": disturbed}
     batch = 1 if evict or once > BATCH_SECONDS else int(BATCH_SECONDS / max(once, 1e-7)) + 1
-    best, calls, disturbed, end = None, 0, 0, time.perf_counter() + seconds
+    end = time.perf_counter() + seconds
     while calls < 2 or (time.perf_counter() < end and calls < MAX_CALLS):
-        if evict:
-            evict()
-        waited = waited_for_cpu()
-        start = time.perf_counter()
-        for _ in range(batch):
-            run()
-        spent = time.perf_counter() - start
-        waited = waited_for_cpu() - waited
+        spent, waited = time_batch(run, batch, evict)
         calls += 1
-        if waited > DISTURBED_SHARE * spent + WAKE_UP_SECONDS:
+        if is_disturbed(spent, waited):
             disturbed += 1
         elif best is None or spent / batch < best:
             best = spent / batch

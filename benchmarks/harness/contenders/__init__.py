@@ -5,8 +5,8 @@
     variants(workload, arrays, context) [(name, build)]: entry points and layouts to choose from, or Unsupported
 
 where build() does all that a program does once (inputs in the layout the entry point likes, masks, sessions) and
-returns (run, get): run() is one forward, get() its result as [B,H,N,Dv]. context has threads and what the driver
-compiled.
+returns (run, get): run() is one forward, get() its result as [B,H,N,Dv]. context has threads and the libraries
+of our kernels.
 """
 
 import numpy as np

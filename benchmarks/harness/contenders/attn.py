@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Ours: what attn-compile made, called through its C interface."""
 
+import numpy as np
+
 from harness import abi
 from harness.contenders import empty_out, from_layout, to_layout
 
@@ -11,8 +13,8 @@ def version():
 
 def variants(w, arrays, context):
     return [
-        (layout, lambda layout=layout, path=path: build(w, arrays, context, layout, path))
-        for layout, path in context["libraries"].items()
+        (form, lambda form=form, path=path: build(w, arrays, context, form.split(",")[0], path))
+        for form, path in context["libraries"].items()
     ]
 
 
@@ -24,8 +26,16 @@ def build(w, arrays, context, layout, path):
     for name in ("bias", "mask"):
         if name in arrays:
             tensors[name] = abi.aligned(arrays[name])
+    if "bias" in arrays:
+        tensors["scores"] = tensors["bias"].reshape(w.Hkv, w.H // w.Hkv, w.N, w.M)
     if "slopes" in arrays:
         tensors["slopes"] = abi.aligned(arrays["slopes"].reshape(w.Hkv, w.H // w.Hkv))
+    if "sinks" in arrays:
+        tensors["sinks"] = abi.aligned(arrays["sinks"].reshape(w.Hkv, w.H // w.Hkv))
+    if "weights" in arrays:
+        tensors["weights"] = abi.aligned(arrays["weights"])
+    if w.padding:
+        tensors["lengths"] = abi.aligned(w.lengths().astype(np.int32))
     if "document" in arrays:
         tensors["document_j"] = abi.aligned(arrays["document"])
         tensors["document_i"] = tensors["document_j"][w.M - w.N :]

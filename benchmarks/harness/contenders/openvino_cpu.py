@@ -8,7 +8,7 @@ import openvino.opset13 as ops
 from harness import Unsupported, numerics
 from harness.contenders import to_layout
 
-MASKED = -1e30
+TYPES = {"f32": openvino.Type.f32, "bf16": openvino.Type.bf16, "f16": openvino.Type.f16}
 
 
 def version():
@@ -16,8 +16,6 @@ def version():
 
 
 def variants(w, arrays, context):
-    if w.dtype != "f32":
-        raise Unsupported(f"{w.dtype} is not tried here")
     if w.sink or w.similarity != "dot":
         raise Unsupported("no entry point for " + ("a sink" if w.sink else w.similarity + " similarity"))
     found = [("separate ops, bhnd", lambda: separate(w, arrays, context))]
@@ -28,7 +26,7 @@ def variants(w, arrays, context):
 
 def parameters(w, arrays):
     feeds = {name: to_layout(arrays[name], "bhnd") for name in "qkv"}
-    nodes = {name: ops.parameter(list(a.shape), openvino.Type.f32, name=name) for name, a in feeds.items()}
+    nodes = {name: ops.parameter(list(a.shape), TYPES[w.dtype], name=name) for name, a in feeds.items()}
     return feeds, nodes
 
 
@@ -46,10 +44,10 @@ def repeated(w, node, size):
 
 
 def add_bias(w, arrays, feeds, nodes):
-    bias = numerics.dense_bias(w, arrays, MASKED)
+    bias = numerics.dense_bias(w, arrays, finite=True)
     if bias is not None:
         feeds["bias"] = bias
-        nodes["bias"] = ops.parameter(list(bias.shape), openvino.Type.f32, name="bias")
+        nodes["bias"] = ops.parameter(list(bias.shape), TYPES[w.dtype], name="bias")
 
 
 def fused(w, arrays, context):
@@ -57,41 +55,56 @@ def fused(w, arrays, context):
     flag = w.causal and w.N == w.M and not (w.window or w.documents or w.padding or w.alibi or w.bias)
     if not flag:
         add_bias(w, arrays, feeds, nodes)
-    bias = nodes.get("bias", ops.constant(np.float32(0)))
-    scale = ops.constant(np.float32(w.scale_factor))
+    bias = nodes["bias"] if "bias" in nodes else number(w, 0)
+    scale = number(w, w.scale_factor)
     k, v = repeated(w, nodes["k"], w.D), repeated(w, nodes["v"], w.Dv)
-    return compiled(ops.scaled_dot_product_attention(nodes["q"], k, v, bias, scale, causal=flag), feeds, nodes, context)
+    return compiled(
+        ops.scaled_dot_product_attention(nodes["q"], k, v, bias, scale, causal=flag), w, feeds, nodes, context
+    )
 
 
 def separate(w, arrays, context):
     feeds, nodes = parameters(w, arrays)
     add_bias(w, arrays, feeds, nodes)
     scores = ops.matmul(nodes["q"], repeated(w, nodes["k"], w.D), False, True)
-    scores = ops.multiply(scores, ops.constant(np.float32(w.scale_factor)))
+    scores = ops.multiply(scores, number(w, w.scale_factor))
     if w.softcap:
-        bounded = ops.tanh(ops.multiply(scores, ops.constant(np.float32(1 / w.softcap))))
-        scores = ops.multiply(bounded, ops.constant(np.float32(w.softcap)))
+        bounded = ops.tanh(ops.multiply(scores, number(w, 1 / w.softcap)))
+        scores = ops.multiply(bounded, number(w, w.softcap))
     if "bias" in nodes:
         scores = ops.add(scores, nodes["bias"])
     out = ops.matmul(ops.softmax(scores, 3), repeated(w, nodes["v"], w.Dv), False, False)
-    return compiled(out, feeds, nodes, context)
+    return compiled(out, w, feeds, nodes, context)
 
 
-def compiled(out, feeds, nodes, context):
+def number(w, value):
+    constant = ops.constant(np.float32(value))
+    return constant if w.dtype == "f32" else ops.convert(constant, w.dtype)
+
+
+def make_tensor(array):
+    if array.dtype.name != "bfloat16":
+        return openvino.Tensor(array, shared_memory=True)
+    made = openvino.Tensor(openvino.Type.bf16, list(array.shape))
+    made.data.view(np.uint16)[...] = array.view(np.uint16)
+    return made
+
+
+def compiled(out, w, feeds, nodes, context):
     model = openvino.Model([ops.result(out)], list(nodes.values()), "attention")
     settings = {
         "INFERENCE_NUM_THREADS": context["threads"],
         "NUM_STREAMS": 1,
-        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_PRECISION_HINT": w.dtype,
         "PERFORMANCE_HINT": "LATENCY",
         "ENABLE_CPU_PINNING": False,
     }
     request = openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
     for name, array in feeds.items():
-        request.set_tensor(name, openvino.Tensor(array, shared_memory=True))
+        request.set_tensor(name, make_tensor(array))
 
     def run():
         request.infer()
 
     run.keep = (feeds, model)
-    return run, lambda: request.get_output_tensor(0).data
+    return run, lambda: np.asarray(request.get_output_tensor(0).data).view(numerics.numpy_type(w.dtype))

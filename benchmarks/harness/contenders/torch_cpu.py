@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """PyTorch on CPU: scaled_dot_product_attention, in both layouts, and with the head group as rows for a decode step."""
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -13,8 +14,6 @@ def version():
 
 
 def variants(w, arrays, context):
-    if w.dtype != "f32":
-        raise Unsupported(f"{w.dtype} is not tried here")
     if w.softcap or w.sink or w.similarity != "dot":
         raise Unsupported("scaled_dot_product_attention has no softcap, no sink and no other similarity")
     found = [(f"sdpa, {layout}", lambda layout=layout: sdpa(w, arrays, context, layout)) for layout in ("bhnd", "bnhd")]
@@ -23,9 +22,15 @@ def variants(w, arrays, context):
     return found
 
 
+def to_torch(array):
+    if array.dtype.name == "bfloat16":
+        return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
+    return torch.from_numpy(array)
+
+
 def tensors(arrays, layout):
     """[B,H,N,D] each, with strides for bnhd."""
-    made = [torch.from_numpy(to_layout(arrays[name], layout)) for name in "qkv"]
+    made = [to_torch(to_layout(arrays[name], layout)) for name in "qkv"]
     return [t.transpose(1, 2) for t in made] if layout == "bnhd" else made
 
 
@@ -35,7 +40,7 @@ def runner(call, shape=None):
     def run():
         result[:] = [call()]
 
-    return run, lambda: (result[0].reshape(shape) if shape else result[0]).numpy()
+    return run, lambda: (result[0].reshape(shape) if shape else result[0]).float().numpy()
 
 
 def prepare(context):
@@ -50,7 +55,7 @@ def sdpa(w, arrays, context, layout):
     if w.causal and w.N == w.M and not (w.window or w.documents or w.padding or w.alibi or w.bias):
         return runner(lambda: F.scaled_dot_product_attention(q, k, v, is_causal=True, **options))
     bias = numerics.dense_bias(w, arrays)
-    mask = None if bias is None else torch.from_numpy(bias)
+    mask = None if bias is None else to_torch(bias)
     return runner(lambda: F.scaled_dot_product_attention(q, k, v, attn_mask=mask, **options))
 
 

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""What text, Markdown and plots have in common: looking into rows, and judging what is asked."""
+
+OURS = "attn-mlir"
+
+
+def get_contender(row, name):
+    return next((c for c in row.get("contenders", []) if c["name"] == name), {})
+
+
+def ours(row):
+    return get_contender(row, OURS)
+
+
+def judge_asked(row, rows):
+    """(what is asked, what was measured, whether it is met or None without a figure), in words."""
+    ask, share = row["asked"], ours(row).get("share")
+    measured = "no figure" if share is None else f"{100 * share:.1f} %"
+    if ask["share"]:
+        return f">= {ask['share']:g} %", measured, None if share is None else 100 * share >= ask["share"]
+    if ask["points_of"]:
+        base = find_share(rows, ask["points_of"], row["threads"])
+        text = f"<= {ask['points']:g} points below {ask['points_of']}"
+        if share is None or base is None:
+            return text, measured, None
+        below = 100 * (base - share)
+        return text, f"{measured}, {below:.1f} points below", below <= ask["points"]
+    base = find_share(rows, ask["workload"], 1)
+    text = f">= {ask['scaling']:g} % of {row['threads']} threads' peak x one thread's share"
+    if share is None or base is None:
+        return text, measured, None
+    return text, f"{measured}, {100 * share / base:.1f} % of it", 100 * share / base >= ask["scaling"]
+
+
+def find_share(rows, name, threads):
+    for row in rows:
+        if row["workload"]["name"] == name and row["threads"] == threads:
+            return ours(row).get("share")
+    return None
+
+
+def verdict(met):
+    return {True: "met", False: "NOT MET", None: "not decided"}[met]
+
+
+def against(row):
+    """Our speed as a multiple of the fastest other's, or None."""
+    mine = ours(row).get("seconds")
+    others = [c["seconds"] for c in row.get("contenders", []) if c["name"] != OURS and "seconds" in c]
+    return min(others) / mine if mine and others else None
+
+
+def word(row, c):
+    """A contender in one cell. What comes from memory is measured against memory, too."""
+    if "seconds" not in c:
+        return c.get("failed") or c.get("unsupported") or c.get("busy") or c.get("absent") or "no figure"
+    text = f"{c['seconds'] * 1e3:.3f} ms, {c['gflops']:.1f} GF/s, {100 * c['share']:.1f} %"
+    if row["workload"]["cold"]:
+        text = f"{c['seconds'] * 1e3:.3f} ms, {c['gbytes']:.1f} GB/s, {100 * c['bandwidth_share']:.1f} % of memory"
+    return text + (f", only {len(c['turns'])} turns" if "busy" in c else "")
