@@ -20,8 +20,9 @@
 // are read one element at a time from where they lie. Each element serves 4 multiply-adds, and each vector serves 4
 // elements: scores of 4 keys, or 4 columns of acc, are summed at once (`register_tile`), in 16 of 32 registers.
 //
-// By hand, the maximum is taken while scores are in registers, and m and l go from tile to tile in vectors. What the
-// passes leave goes through scratch for both, and spells registers out, one vector<16xf32> each.
+// By hand, the maximum is taken while scores are in registers, m and l go from tile to tile in vectors, and the next
+// tile of K is asked for while weights are computed. What the passes leave goes through scratch for the first two, and
+// spells registers out, one vector<16xf32> each.
 
 // What both have in common:
 // DEFINE: %{public} = sed 's/private @\(dense\|causal\)_/@\1_/'
@@ -40,6 +41,7 @@
 // DEFINE: %{run} = attn-run %s --start-after=linalg --reference=%S/generic.mlir --compare
 // RUN: %{run} --func=dense %{sizes} --strides=padded
 // RUN: %{run} --func=causal %{sizes} --strides=padded --threads=2
+// RUN: %{run} --func=causal %{sizes} --strides=guarded
 // RUN: %{run} --func=causal %{blind} --strides=permuted
 // RUN: %{run} --func=causal %{sizes} --fill=v=nan@:,129
 // RUN: %{run} --func=dense %{sizes} --fill=v=inf@:,7,1
@@ -480,12 +482,30 @@ func.func private @partialScores(%qt: !tile, %k: !head, %j0: index, %keys: index
   return %largest : !rows
 }
 
-/// s := 2^(s - m), and the sum of these weights is added to l.
-func.func private @softmax(%s: !tile, %keys: index, %m: !rows, %l: !rows) -> !rows
+/// Asks for a row of K, 4 cache lines, before it is needed: rows of one head lie far apart. To ask for a row that there
+/// is not does no harm.
+func.func private @prefetch(%k: !head, %row: index) attributes {passthrough = ["alwaysinline"]} {
+  %c0 = arith.constant 0 : index
+  %c16 = arith.constant 16 : index
+  %c32 = arith.constant 32 : index
+  %c48 = arith.constant 48 : index
+  memref.prefetch %k[%row, %c0], read, locality<3>, data : !head
+  memref.prefetch %k[%row, %c16], read, locality<3>, data : !head
+  memref.prefetch %k[%row, %c32], read, locality<3>, data : !head
+  memref.prefetch %k[%row, %c48], read, locality<3>, data : !head
+  return
+}
+
+/// s := 2^(s - m), and the sum of these weights is added to l. Meanwhile the next tile of K comes.
+func.func private @softmax(%s: !tile, %k: !head, %j0: index, %keys: index, %m: !rows, %l: !rows) -> !rows
     attributes {passthrough = ["alwaysinline"]} {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
+  %c64 = arith.constant 64 : index
+  %next0 = arith.addi %j0, %c64 : index
   %sum = scf.for %j = %c0 to %keys step %c1 iter_args(%l0 = %l) -> (!rows) {
+    %next = arith.addi %next0, %j : index
+    func.call @prefetch(%k, %next) : (!head, index) -> ()
     %x = vector.load %s[%j, %c0] : !tile, !rows
     %p = func.call @weight(%x, %m) : (!rows, !rows) -> !rows
     vector.store %p, %s[%j, %c0] : !tile, !rows
@@ -539,11 +559,12 @@ func.func private @values(%s: !tile, %keys: index, %v: !head, %j0: index, %acc: 
 }
 
 /// A tile whose scores have been written and have raised the maximum from m to `new`. Returns the new l.
-func.func private @finishTile(%s: !tile, %keys: index, %v: !head, %j0: index, %acc: !tile, %m: !rows, %new: !rows,
-                              %l: !rows) -> !rows attributes {passthrough = ["alwaysinline"]} {
+func.func private @finishTile(%s: !tile, %keys: index, %k: !head, %v: !head, %j0: index, %acc: !tile, %m: !rows,
+                              %new: !rows, %l: !rows) -> !rows attributes {passthrough = ["alwaysinline"]} {
   %alpha = func.call @weight(%m, %new) : (!rows, !rows) -> !rows
   %scaled = arith.mulf %l, %alpha : !rows
-  %sum = func.call @softmax(%s, %keys, %new, %scaled) : (!tile, index, !rows, !rows) -> !rows
+  %sum = func.call @softmax(%s, %k, %j0, %keys, %new, %scaled)
+    : (!tile, !head, index, index, !rows, !rows) -> !rows
   func.call @values(%s, %keys, %v, %j0, %acc, %alpha) : (!tile, index, !head, index, !tile, !rows) -> ()
   return %sum : !rows
 }
@@ -725,16 +746,16 @@ func.func private @run(%qView: !view, %kView: !view, %vView: !view, %outView: !v
   }
   %whole:2 = scf.for %j0 = %c0 to %wholeEnd step %c64 iter_args(%m0 = %minusInf, %l0 = %zero) -> (!rows, !rows) {
     %m1 = func.call @wholeScores(%qt, %k, %j0, %s, %m0) : (!tile, !head, index, !tile, !rows) -> !rows
-    %l1 = func.call @finishTile(%s, %c64, %v, %j0, %acc, %m0, %m1, %l0)
-      : (!tile, index, !head, index, !tile, !rows, !rows, !rows) -> !rows
+    %l1 = func.call @finishTile(%s, %c64, %k, %v, %j0, %acc, %m0, %m1, %l0)
+      : (!tile, index, !head, !head, index, !tile, !rows, !rows, !rows) -> !rows
     scf.yield %m1, %l1 : !rows, !rows
   }
   %all:2 = scf.for %j0 = %wholeEnd to %end step %c64 iter_args(%m0 = %whole#0, %l0 = %whole#1) -> (!rows, !rows) {
     %keys = affine.min affine_map<()[end, j] -> (end - j, 64)>()[%end, %j0]
     %m1 = func.call @partialScores(%qt, %k, %j0, %keys, %diagonal, %s, %m0)
       : (!tile, !head, index, index, index, !tile, !rows) -> !rows
-    %l1 = func.call @finishTile(%s, %keys, %v, %j0, %acc, %m0, %m1, %l0)
-      : (!tile, index, !head, index, !tile, !rows, !rows, !rows) -> !rows
+    %l1 = func.call @finishTile(%s, %keys, %k, %v, %j0, %acc, %m0, %m1, %l0)
+      : (!tile, index, !head, !head, index, !tile, !rows, !rows, !rows) -> !rows
     scf.yield %m1, %l1 : !rows, !rows
   }
   %isFinite = func.call @isFinite(%acc) : (!tile) -> i1
