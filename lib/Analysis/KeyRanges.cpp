@@ -1,136 +1,133 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// Key ranges of masks that are conjunctions of linear comparisons.
+// Key ranges of a mask, in five steps, each in a file of its own: read the region as sets of pairs (MaskReader),
+// project them to sets of key tiles (Projection), write these as intervals (TileIntervals), put the intervals in order
+// (IntervalPlan), say it as data (RangeBuilder).
 //
-// Each conjunct is brought to the form  row * i + key * j + rest >= 0  with i, j the positions of row and key in the
-// whole problem and `rest` affine in symbols. A conjunct with key != 0 bounds j from one side. Over the rows
-// [RowStart, RowStart + RowCount) of a tile the bound moves; its loosest value bounds the keys that some row may see
-// (they are visited), its tightest value the keys that every row sees (no mask needed). Intersections over conjuncts
-// contain the visited keys and are exactly the full ones, so both errors are on the safe side.
+// It is tried with single keys as tiles first. Where the visited keys are few runs, loops start and end at the very
+// key. Where they are not (a stride, holes), the same is done with the key tiles of the plan, and each tile is tested.
 #include "attn/Analysis/KeyRanges.h"
 
-#include "LinearConditions.h"
+#include "MaskReader.h"
+#include "RangeBuilder.h"
+#include "attn/Analysis/LoopSizes.h"
 
 using namespace mlir;
 
 namespace attn {
+
+using namespace masks;
+
+MaskProblem getMaskProblem(GenericOp op, unsigned rowLoop, PlanAttr plan) {
+  LoopInfo loops = getLoopInfo(op);
+  SmallVector<int64_t> sizes = getStaticLoopSizes(op);
+  unsigned firstMaskMap = 3 + op.getSimilarityOperands().size() + op.getScoreOperands().size();
+  return {cast<ScoredOpInterface>(op.getOperation()),
+          loops,
+          rowLoop,
+          plan.getRows(),
+          plan.getKeys(),
+          sizes[rowLoop],
+          sizes[loops.key],
+          firstMaskMap};
+}
+
 namespace {
+/// The sets of one problem with key tiles of one size.
+struct Sets {
+  Sets(const MaskProblem &problem, int64_t keyTile)
+      : system(problem.rowTile, keyTile, known(problem.rows), known(problem.keys)), reader(system, problem) {}
 
-/// Collects bounds as lists of affine expressions and turns them into steps.
-class RangeBuilder {
-public:
-  RangeBuilder(MLIRContext *context, KeyRanges &ranges) : context(context), ranges(ranges) {}
-
-  unsigned step(KeyRangeStep::Kind kind, ArrayRef<AffineExpr> exprs) {
-    SmallVector<AffineExpr> distinct;
-    for (AffineExpr expr : exprs)
-      if (!llvm::is_contained(distinct, expr))
-        distinct.push_back(expr);
-    unsigned numSymbols = ranges.symbols.size() + ranges.steps.size();
-    ranges.steps.push_back({kind, AffineMap::get(0, numSymbols, distinct, context)});
-    return ranges.steps.size() - 1;
+  static std::optional<int64_t> known(int64_t size) {
+    return ShapedType::isDynamic(size) ? std::nullopt : std::optional<int64_t>(size);
   }
 
-  unsigned max(ArrayRef<AffineExpr> exprs) { return step(KeyRangeStep::Kind::Max, exprs); }
-  unsigned min(ArrayRef<AffineExpr> exprs) { return step(KeyRangeStep::Kind::Min, exprs); }
+  TileSystem system;
+  MaskReader reader;
+  Union kept, masked;
+  TileSet visited, withMasked;
+};
 
-  /// The value of a step as an expression; its constant where it is one.
-  AffineExpr value(unsigned step) {
-    AffineMap map = ranges.steps[step].map;
-    if (map.getNumResults() == 1 && isa<AffineConstantExpr>(map.getResult(0)))
-      return map.getResult(0);
-    return getAffineSymbolExpr(ranges.symbols.size() + step, context);
+class Analysis {
+public:
+  explicit Analysis(MaskProblem problem) : problem(std::move(problem)) {}
+
+  KeyRanges run() {
+    if (!makeRuns())
+      makeTested();
+    return std::move(ranges);
   }
 
 private:
-  MLIRContext *context;
-  KeyRanges &ranges;
+  /// Segments of single keys; false where the visited keys are no runs.
+  bool makeRuns();
+  /// One segment of tested key tiles.
+  void makeTested();
+  void finish(Sets &sets, RangeBuilder &builder);
+
+  MaskProblem problem;
+  KeyRanges ranges;
 };
-
-/// The bounds that all conjuncts together put on keys: lower ones inclusive, upper ones exclusive.
-struct Bounds {
-  SmallVector<AffineExpr> visitLower, visitUpper, fullLower, fullUpper;
-};
-
-/// Adds the bound that `condition` puts on the key; the condition has a key coefficient.
-void addBound(const LinearCondition &condition, AffineExpr rowStart, AffineExpr rowCount, AffineExpr keyStart,
-              Bounds &bounds) {
-  // The largest and the smallest value of row * i + rest over the tile.
-  AffineExpr first = rowStart * condition.row, last = (rowStart + rowCount - 1) * condition.row;
-  AffineExpr largest = (condition.row >= 0 ? last : first) + condition.rest;
-  AffineExpr smallest = (condition.row >= 0 ? first : last) + condition.rest;
-  if (condition.row == 0)
-    largest = smallest = condition.rest;
-  if (condition.key > 0) {
-    // j >= ceil(-value / key)
-    bounds.visitLower.push_back((-largest).ceilDiv(condition.key) - keyStart);
-    bounds.fullLower.push_back((-smallest).ceilDiv(condition.key) - keyStart);
-  } else {
-    // j <= floor(value / -key)
-    bounds.visitUpper.push_back(largest.floorDiv(-condition.key) + 1 - keyStart);
-    bounds.fullUpper.push_back(smallest.floorDiv(-condition.key) + 1 - keyStart);
-  }
-}
-
 } // namespace
 
-KeyRanges computeKeyRanges(ScoredOpInterface op, const LoopInfo &loops, unsigned rowLoop, int64_t keyTile) {
-  assert(keyTile > 0 && "a key tile holds at least one key");
-  MLIRContext *context = op->getContext();
-  KeyRanges ranges;
-  KeyRangeSymbols symbols(context, ranges.symbols);
-  LinearConditions conditions = readLinearConditions(op, loops, rowLoop, symbols);
+bool Analysis::makeRuns() {
+  Sets sets(problem, 1);
+  sets.kept = sets.reader.read(true);
+  sets.visited = projectToTiles(sets.system, sets.kept, /*onlyPlain=*/true);
+  if (!sets.visited.exact || sets.visited.hasGuards())
+    return false;
+  sets.masked = sets.reader.read(false);
+  sets.withMasked = projectToTiles(sets.system, sets.masked);
+  IntervalPlanner planner(sets.system, sets.visited.intervals, sets.withMasked.intervals);
+  bool canBeFull = planner.canBeFull();
+  if (!canBeFull)
+    sets.withMasked.intervals.clear();
+  if (sets.withMasked.hasGuards())
+    return false;
+  std::optional<std::vector<Run>> runs = planner.makeRuns();
+  if (!runs)
+    return false;
+  RangeBuilder builder(sets.system, sets.reader.symbols, problem.keyTile, problem.op.getContext(), ranges);
+  builder.addRuns(*runs, canBeFull);
+  finish(sets, builder);
+  return true;
+}
 
-  AffineExpr keyCount = symbols.get(KeyRangeSymbol::Kind::KeyCount);
-  AffineExpr zero = getAffineConstantExpr(0, context);
-  AffineExpr keyStart = op.getOffsets().empty() ? zero : symbols.get(KeyRangeSymbol::Kind::KeyStart);
-  Bounds bounds;
-  for (const LinearCondition &condition : conditions.known) {
-    AffineExpr rowStart = zero, rowCount = zero;
-    if (condition.row != 0) {
-      rowStart = symbols.get(KeyRangeSymbol::Kind::RowStart);
-      rowCount = symbols.get(KeyRangeSymbol::Kind::RowCount);
-    }
-    addBound(condition, rowStart, rowCount, keyStart, bounds);
-  }
+void Analysis::makeTested() {
+  Sets sets(problem, problem.keyTile);
+  sets.kept = sets.reader.read(true);
+  sets.visited = projectToTiles(sets.system, sets.kept);
+  sets.masked = sets.reader.read(false);
+  sets.withMasked = projectToTiles(sets.system, sets.masked);
+  std::vector<TileInterval> &intervals = sets.withMasked.intervals;
+  IntervalPlanner planner(sets.system, sets.visited.intervals, intervals);
+  bool canBeFull = planner.canBeFull();
+  bool isOneRun = !sets.visited.hasGuards() && planner.isOneRun();
+  llvm::erase_if(intervals, [&](const TileInterval &interval) { return !planner.isVisited(interval); });
+  RangeBuilder builder(sets.system, sets.reader.symbols, problem.keyTile, problem.op.getContext(), ranges);
+  builder.addTested(sets.visited.intervals, intervals, isOneRun, canBeFull);
+  finish(sets, builder);
+}
 
-  // All symbols are known from here on: steps are numbered behind them.
-  RangeBuilder builder(context, ranges);
-  auto with = [](AffineExpr head, ArrayRef<AffineExpr> tail) {
-    SmallVector<AffineExpr> all{head};
-    all.append(tail.begin(), tail.end());
-    return all;
-  };
-  unsigned lower = builder.max(with(zero, bounds.visitLower));
-  unsigned upper = builder.min(with(keyCount, bounds.visitUpper));
-  if (!conditions.known.empty())
-    upper = builder.max({builder.value(lower), builder.value(upper)});
-  ranges.lower = lower;
-  ranges.upper = upper;
-  if (!conditions.exact) {
-    ranges.segments.push_back({KeySegment::Kind::Partial, lower, upper});
-    return ranges;
-  }
+void Analysis::finish(Sets &sets, RangeBuilder &builder) {
+  builder.finish();
+  ranges.granule = sets.system.keyTile;
+  llvm::append_range(ranges.reasons, sets.reader.reasons);
+  ranges.exact = sets.visited.exact && ranges.reasons.empty();
+  for (const std::string &name : sets.visited.inexactVariables)
+    ranges.reasons.push_back({problem.op, "values of '" + name + "' with gaps"});
+  for (const Piece &piece : sets.kept)
+    ranges.kept.push_back(sets.system.toString(piece));
+  for (const Piece &piece : sets.masked)
+    ranges.masked.push_back(sets.system.toString(piece));
+  for (const TileInterval &interval : sets.visited.intervals)
+    ranges.visited.push_back(interval.toString(sets.system));
+  for (const TileInterval &interval : sets.withMasked.intervals)
+    ranges.withMasked.push_back(interval.toString(sets.system));
+}
 
-  // Full keys start where every lower bound holds for every row. Bounds that do not move with the row are the same for
-  // visited and for full keys, and need no segment between the two.
-  unsigned fullLower = lower;
-  if (bounds.fullLower != bounds.visitLower) {
-    unsigned tightest = builder.max(with(zero, bounds.fullLower));
-    fullLower = builder.min({builder.value(tightest), builder.value(upper)});
-    ranges.segments.push_back({KeySegment::Kind::Partial, lower, fullLower});
-  }
-  unsigned fullUpper = upper;
-  bool upperMoves = bounds.fullUpper != bounds.visitUpper;
-  if (upperMoves) {
-    unsigned tightest = builder.min(with(keyCount, bounds.fullUpper));
-    fullUpper = builder.max({builder.value(tightest), builder.value(fullLower)});
-  }
-  AffineExpr start = builder.value(fullLower);
-  AffineExpr whole = start + (builder.value(fullUpper) - start).floorDiv(keyTile) * keyTile;
-  unsigned split = builder.max({whole});
-  ranges.segments.push_back({KeySegment::Kind::Full, fullLower, split});
-  ranges.segments.push_back({upperMoves ? KeySegment::Kind::Partial : KeySegment::Kind::Tail, split, upper});
-  return ranges;
+KeyRanges computeKeyRanges(const MaskProblem &problem) {
+  assert(problem.rowTile > 0 && problem.keyTile > 0 && "a tile holds at least one row and one key");
+  return Analysis(problem).run();
 }
 
 } // namespace attn

@@ -1,35 +1,69 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// Which keys a tile of query rows has to visit, and for which of them the mask need not be looked at.
+// Which keys a tile of query rows has to visit, and for which of them the mask need not be looked at: docs/Masks.md.
 #ifndef ATTN_ANALYSIS_KEYRANGES_H
 #define ATTN_ANALYSIS_KEYRANGES_H
 
 #include "attn/Dialect/Attention/IR/Attention.h"
 #include "mlir/IR/AffineMap.h"
 
+#include <string>
+
 namespace attn {
+
+/// What the analysis looks at.
+struct MaskProblem {
+  ScoredOpInterface op;
+  LoopInfo loops;
+  /// The row loop that is cut into tiles of `rowTile` rows. Positions along other row and batch loops are fixed.
+  unsigned rowLoop;
+  int64_t rowTile, keyTile;
+  /// N and M where they are known, else kDynamic.
+  int64_t rows = mlir::ShapedType::kDynamic, keys = mlir::ShapedType::kDynamic;
+  /// Number of the indexing map of the first mask operand.
+  unsigned firstMaskMap = 0;
+};
+
+/// The problem that a plan makes of `op`.
+MaskProblem getMaskProblem(GenericOp op, unsigned rowLoop, PlanAttr plan);
 
 /// A value that bounds depend on. Whoever builds IR (or evaluates) supplies it as an index.
 struct KeyRangeSymbol {
   enum class Kind {
-    RowStart,     ///< position of the tile's first row in the whole problem
-    RowCount,     ///< rows of the tile, at least 1
-    KeyStart,     ///< position of the op's first key in the whole problem
-    KeyCount,     ///< M: keys of the op
-    LoopPosition, ///< position along loop `number` (batch, or a row loop that is not tiled)
-    Capture,      ///< capture `number`, an index or an integer that is read as signed
+    RowTile,     ///< number of the row tile
+    RowCount,    ///< N: rows of the op along the tiled loop
+    KeyCount,    ///< M: keys of the op
+    RowOffset,   ///< position of the op's first row in the whole problem
+    KeyOffset,   ///< position of the op's first key in the whole problem
+    RegionValue, ///< `value`
   };
   Kind kind;
-  unsigned number = 0;
+  /// A value of the mask region that is the same for all rows and keys of a tile: an integer that is read as signed
+  /// (i1: as 0 or 1), and as the nearest number of [-kLargestSymbol, kLargestSymbol].
+  mlir::Value value;
 
-  bool operator==(const KeyRangeSymbol &other) const { return kind == other.kind && number == other.number; }
+  /// Larger numbers of 64 bits ("no limit") would overflow in bounds.
+  static constexpr int64_t kLargestSymbol = int64_t(1) << 40;
+
+  bool operator==(const KeyRangeSymbol &other) const { return kind == other.kind && value == other.value; }
 };
 
-/// The maximum or the minimum of the results of `map`, which has no dimensions; its symbols are the symbols of the
-/// KeyRanges, then the values of all steps before this one.
+/// A line of straight code over affine maps without dimensions; their symbols are the symbols of the KeyRanges, then
+/// the values of all steps before this one.
 struct KeyRangeStep {
-  enum class Kind { Max, Min };
+  enum class Kind {
+    Max,    ///< the largest result of `map`
+    Min,    ///< the smallest one
+    Select, ///< of three results the second if the first is at least 0, else the third
+  };
   Kind kind;
   mlir::AffineMap map;
+};
+
+/// A condition on key tiles: tiles [lower, upper) (steps, in tiles) for which every result of `guard` is at least 0.
+/// Its one dimension is the number of the key tile, its symbols are as for steps. Without guard the map is null.
+struct KeyTileTest {
+  unsigned lower, upper;
+  mlir::AffineMap guard;
 };
 
 /// Keys [lower, upper) of the op, counted from its first key; both name a step. `upper >= lower` always holds.
@@ -38,29 +72,53 @@ struct KeySegment {
     Full,    ///< the mask keeps every pair, and the segment is a whole number of key tiles
     Tail,    ///< the mask keeps every pair; any number of keys
     Partial, ///< the mask has to be looked at; any number of keys
+    Tested,  ///< `lower` is a multiple of the key tile, and each tile is tested for itself
   };
   Kind kind;
   unsigned lower, upper;
+  /// Of Tested segments: a tile is visited if one of `visited` holds (empty: always), and its mask has to be looked at
+  /// if one of `masked` holds or its keys are fewer than a key tile. `alwaysMasked`: for every tile.
+  llvm::SmallVector<KeyTileTest> visited, masked;
+  bool alwaysMasked = false;
 };
 
-/// The keys that a tile of rows visits, as data: segments in ascending order without gaps. Keys outside of them are
-/// masked for each row of the tile. An analysis may say more (visit fewer keys, call more of them Full) without any
-/// change to those who read this.
+/// Something in the region that is not affine in row and key.
+struct KeyRangeReason {
+  mlir::Operation *op = nullptr;
+  std::string text;
+
+  bool operator==(const KeyRangeReason &other) const { return op == other.op && text == other.text; }
+};
+
+/// The keys that a tile of rows visits, as data: disjoint segments in ascending order. Keys outside of them are masked
+/// for each row of the tile. An analysis may say more (visit fewer keys, call more of them Full) without any change to
+/// those who read this.
 struct KeyRanges {
   llvm::SmallVector<KeyRangeSymbol> symbols;
   llvm::SmallVector<KeyRangeStep> steps;
   llvm::SmallVector<KeySegment> segments;
   /// First key and end of all visited keys (steps).
   unsigned lower = 0, upper = 0;
+  /// Whether the mask keeps every key of [lower, upper) for every row.
+  bool isKept = false;
+  /// What was projected to: 1 where segments are runs of single keys, else the key tile.
+  int64_t granule = 1;
+  /// Whether each granule that is visited holds a key that the mask keeps for some row of the tile.
+  bool exact = false;
+  /// What kept it from being so.
+  llvm::SmallVector<KeyRangeReason> reasons;
+  /// The sets that ranges were derived from, as text: kept and masked pairs, visited keys or tiles, those with a masked
+  /// pair.
+  std::vector<std::string> kept, masked, visited, withMasked;
 };
 
-/// Derives the ranges of `op` for tiles along `rowLoop`, with key tiles of `keyTile` keys.
+/// Derives the ranges of all row tiles at once, as formulas: the time does not depend on N and M.
 ///
-/// Understood are conjunctions (`arith.andi`) of signed comparisons, and unsigned ones with a non-negative right-hand
-/// side, between affine functions of positions (`attn.index`) and scalar captures. Any other conjunct is unknown: it
-/// removes no key, and nothing is Full or Tail beside it. Arithmetic of 64 bits is taken not to overflow; narrower
-/// arithmetic is unknown unless it carries `nsw`.
-KeyRanges computeKeyRanges(ScoredOpInterface op, const LoopInfo &loops, unsigned rowLoop, int64_t keyTile);
+/// Understood are `arith` on i1 and on integers (sums, differences, products with and quotients by constants, minimum,
+/// maximum, selections, comparisons), `math.absi` and `attn.index`. What depends on neither row nor key is a symbol,
+/// whatever computes it. Anything else is unknown: it removes no key, and nothing that needs it is Full or Tail.
+/// Arithmetic of 64 bits is taken not to overflow; narrower arithmetic is unknown unless it carries `nsw`.
+KeyRanges computeKeyRanges(const MaskProblem &problem);
 
 } // namespace attn
 

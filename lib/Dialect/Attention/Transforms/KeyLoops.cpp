@@ -9,7 +9,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
-#include "mlir/IR/Matchers.h"
+#include "mlir/IR/Remarks.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -18,8 +18,7 @@ namespace attn {
 
 KeyLoops::KeyLoops(RowTile &tile)
     : tile(tile), rewriter(tile.rewriter), loc(tile.loc), op(tile.op),
-      ranges(
-          computeKeyRanges(cast<ScoredOpInterface>(op.getOperation()), tile.loops, tile.rowLoop, tile.plan.getKeys())) {
+      ranges(computeKeyRanges(getMaskProblem(op, tile.rowLoop, tile.plan))) {
   // exp(s) = 2^(s log2 e). Every factor that can move into Q costs one product per element of Q, not one per score.
   double inQuery = 1.0;
   scale = op.getScale().convertToDouble();
@@ -45,7 +44,11 @@ KeyLoops::KeyLoops(RowTile &tile)
   addSources(op.getSimilarityOperands(), number, similarity);
   addSources(op.getScoreOperands(), number, score);
   addSources(op.getMaskOperands(), number, mask);
-  computeBounds();
+  bounds.emplace(tile, ranges);
+  for (const KeyRangeReason &reason : ranges.reasons)
+    remark::missed(reason.op->getLoc(), remark::RemarkOpts::name("tile-and-fuse").category("tile-and-fuse"))
+        << remark::reason("the mask is not affine in row and key: {0}", reason.text)
+        << remark::suggest("without it, fewer key tiles may be visited, or more of them without mask");
 }
 
 void KeyLoops::addSources(OperandRange tensors, unsigned &number, SmallVectorImpl<Source> &sources) {
@@ -54,51 +57,6 @@ void KeyLoops::addSources(OperandRange tensors, unsigned &number, SmallVectorImp
     if (!tile.getOpMap(number).isFunctionOfDim(tile.loops.key))
       loaded = tile.load(number, tensor);
     sources.push_back({number++, tensor, loaded});
-  }
-}
-
-void KeyLoops::computeBounds() {
-  OpFoldResult zero = rewriter.getIndexAttr(0);
-  SmallVector<OpFoldResult> symbols;
-  for (const KeyRangeSymbol &symbol : ranges.symbols) {
-    switch (symbol.kind) {
-    case KeyRangeSymbol::Kind::RowStart:
-      symbols.push_back(tile.getPosition(tile.rowLoop, tile.rowStart));
-      break;
-    case KeyRangeSymbol::Kind::RowCount:
-      symbols.push_back(tile.numRows);
-      break;
-    case KeyRangeSymbol::Kind::KeyStart:
-      symbols.push_back(tile.getPosition(tile.loops.key, zero));
-      break;
-    case KeyRangeSymbol::Kind::KeyCount:
-      symbols.push_back(tile.sizes[tile.loops.key]);
-      break;
-    case KeyRangeSymbol::Kind::LoopPosition:
-      symbols.push_back(tile.getPosition(symbol.number, tile.getFixed(symbol.number)));
-      break;
-    case KeyRangeSymbol::Kind::Capture: {
-      Value capture = op.getCaptures()[symbol.number];
-      APInt constant;
-      if (matchPattern(capture, m_ConstantInt(&constant)))
-        symbols.push_back(rewriter.getIndexAttr(constant.getSExtValue()));
-      else if (capture.getType().isIndex())
-        symbols.push_back(capture);
-      else
-        symbols.push_back(arith::IndexCastOp::create(rewriter, loc, rewriter.getIndexType(), capture).getResult());
-      break;
-    }
-    }
-  }
-  for (const KeyRangeStep &step : ranges.steps) {
-    SmallVector<OpFoldResult> operands = symbols;
-    llvm::append_range(operands, bounds);
-    if (step.map.getNumResults() == 1)
-      bounds.push_back(affine::makeComposedFoldedAffineApply(rewriter, loc, step.map, operands));
-    else if (step.kind == KeyRangeStep::Kind::Max)
-      bounds.push_back(affine::makeComposedFoldedAffineMax(rewriter, loc, step.map, operands));
-    else
-      bounds.push_back(affine::makeComposedFoldedAffineMin(rewriter, loc, step.map, operands));
   }
 }
 
@@ -162,23 +120,75 @@ SmallVector<Value> KeyLoops::freshState() {
   return state;
 }
 
-SmallVector<Value> KeyLoops::loop(OpFoldResult lower, OpFoldResult upper, bool wholeTiles, ValueRange init, Body body) {
+SmallVector<Value> KeyLoops::loop(OpFoldResult lower, OpFoldResult upper, ValueRange init, LoopBody body) {
   std::optional<int64_t> from = getConstantIntValue(lower), to = getConstantIntValue(upper);
   if (lower == upper || (from && to && *from >= *to))
     return init;
-  OpFoldResult keyTile = rewriter.getIndexAttr(tile.plan.getKeys());
-  auto loop = scf::ForOp::create(rewriter, loc, tile.index(lower), tile.index(upper), tile.index(keyTile), init);
+  Value step = tile.index(rewriter.getIndexAttr(tile.plan.getKeys()));
+  auto loop = scf::ForOp::create(rewriter, loc, tile.index(lower), tile.index(upper), step, init);
   OpBuilder::InsertionGuard guard(rewriter);
   rewriter.setInsertionPointToStart(loop.getBody());
-  KeyTile keys{loop.getInductionVar(), keyTile};
-  if (!wholeTiles) {
-    AffineExpr s0 = rewriter.getAffineSymbolExpr(0), s1 = rewriter.getAffineSymbolExpr(1);
-    AffineExpr most = rewriter.getAffineConstantExpr(tile.plan.getKeys());
-    AffineMap map = AffineMap::get(0, 2, {s0 - s1, most}, op.getContext());
-    keys.count = affine::makeComposedFoldedAffineMin(rewriter, loc, map, {upper, keys.start});
-  }
-  scf::YieldOp::create(rewriter, loc, body(keys, loop.getRegionIterArgs()));
+  scf::YieldOp::create(rewriter, loc, body(loop.getInductionVar(), loop.getRegionIterArgs()));
   return loop.getResults();
+}
+
+KeyTile KeyLoops::getTile(Value start, OpFoldResult upper, bool isWhole) {
+  OpFoldResult keyTile = rewriter.getIndexAttr(tile.plan.getKeys());
+  if (isWhole)
+    return {start, keyTile};
+  AffineExpr s0 = rewriter.getAffineSymbolExpr(0), s1 = rewriter.getAffineSymbolExpr(1);
+  AffineExpr most = rewriter.getAffineConstantExpr(tile.plan.getKeys());
+  AffineMap map = AffineMap::get(0, 2, {s0 - s1, most}, op.getContext());
+  return {start, affine::makeComposedFoldedAffineMin(rewriter, loc, map, {upper, OpFoldResult(start)})};
+}
+
+SmallVector<Value> KeyLoops::choose(Value condition, ValueRange init, function_ref<SmallVector<Value>()> ifTrue,
+                                    function_ref<SmallVector<Value>()> ifFalse) {
+  auto branch = scf::IfOp::create(rewriter, loc, TypeRange(init), condition, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(rewriter);
+  rewriter.setInsertionPointToStart(branch.thenBlock());
+  scf::YieldOp::create(rewriter, loc, ifTrue());
+  rewriter.setInsertionPointToStart(branch.elseBlock());
+  scf::YieldOp::create(rewriter, loc, ifFalse());
+  return branch.getResults();
+}
+
+SmallVector<Value> KeyLoops::visitTested(const KeySegment &segment, Value start, ValueRange args, TileBody body) {
+  OpFoldResult upper = (*bounds)[segment.upper];
+  AffineExpr s0 = rewriter.getAffineSymbolExpr(0), s1 = rewriter.getAffineSymbolExpr(1);
+  int64_t keyTile = tile.plan.getKeys();
+  Value number =
+      tile.index(affine::makeComposedFoldedAffineApply(rewriter, loc, s0.floorDiv(keyTile), {OpFoldResult(start)}));
+  auto withMask = [&] { return body(getTile(start, upper, /*isWhole=*/false), args, true); };
+  auto withoutMask = [&] { return body(getTile(start, upper, /*isWhole=*/true), args, false); };
+  auto visit = [&]() -> SmallVector<Value> {
+    if (segment.alwaysMasked)
+      return withMask();
+    Value left =
+        tile.index(affine::makeComposedFoldedAffineApply(rewriter, loc, s0 - s1, {upper, OpFoldResult(start)}));
+    Value isMasked = arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::slt, left,
+                                           tile.index(rewriter.getIndexAttr(keyTile)));
+    if (Value test = bounds->anyHolds(segment.masked, number))
+      isMasked = arith::OrIOp::create(rewriter, loc, isMasked, test);
+    return choose(isMasked, args, withMask, withoutMask);
+  };
+  if (segment.visited.empty())
+    return visit();
+  return choose(bounds->anyHolds(segment.visited, number), args, visit, [&] { return SmallVector<Value>(args); });
+}
+
+SmallVector<Value> KeyLoops::visitAll(ValueRange init, TileBody body) {
+  SmallVector<Value> state(init);
+  for (const KeySegment &segment : ranges.segments) {
+    OpFoldResult lower = (*bounds)[segment.lower], upper = (*bounds)[segment.upper];
+    state = loop(lower, upper, state, [&](Value start, ValueRange args) {
+      if (segment.kind == KeySegment::Kind::Tested)
+        return visitTested(segment, start, args, body);
+      KeyTile keys = getTile(start, upper, segment.kind == KeySegment::Kind::Full);
+      return body(keys, args, segment.kind == KeySegment::Kind::Partial);
+    });
+  }
+  return state;
 }
 
 SmallVector<Value> KeyLoops::step(const KeyTile &keys, ValueRange state, bool withMask, bool guarded) {
@@ -195,15 +205,10 @@ SmallVector<Value> KeyLoops::step(const KeyTile &keys, ValueRange state, bool wi
 }
 
 SmallVector<Value> KeyLoops::accumulate() {
-  SmallVector<Value> state = freshState();
-  OpFoldResult lower = bounds[ranges.lower], upper = bounds[ranges.upper];
-  bool anyMask = false;
-  for (const KeySegment &segment : ranges.segments) {
-    bool withMask = segment.kind == KeySegment::Kind::Partial;
-    anyMask |= withMask;
-    state = loop(bounds[segment.lower], bounds[segment.upper], segment.kind == KeySegment::Kind::Full, state,
-                 [&](const KeyTile &keys, ValueRange args) { return step(keys, args, withMask, /*guarded=*/false); });
-  }
+  OpFoldResult lower = (*bounds)[ranges.lower], upper = (*bounds)[ranges.upper];
+  SmallVector<Value> state = visitAll(freshState(), [&](const KeyTile &keys, ValueRange args, bool withMask) {
+    return step(keys, args, withMask, /*guarded=*/false);
+  });
   if (getConstantIntValue(upper) == 0)
     return state;
 
@@ -217,9 +222,9 @@ SmallVector<Value> KeyLoops::accumulate() {
   SmallVector<Value> refilled;
   for (auto [value, start] : llvm::zip_equal(state, getStartValues()))
     refilled.push_back(tile.fill(value, start, "redo").getResult(0));
-  SmallVector<Value> again =
-      loop(lower, upper, /*wholeTiles=*/false, refilled,
-           [&](const KeyTile &keys, ValueRange args) { return step(keys, args, anyMask, /*guarded=*/true); });
+  SmallVector<Value> again = loop(lower, upper, refilled, [&](Value start, ValueRange args) {
+    return step(getTile(start, upper, /*isWhole=*/false), args, !ranges.isKept, /*guarded=*/true);
+  });
   scf::YieldOp::create(rewriter, loc, again);
   rewriter.setInsertionPointToStart(redo.elseBlock());
   scf::YieldOp::create(rewriter, loc, state);
@@ -304,15 +309,10 @@ Value KeyLoops::writeWeights(ArrayRef<Value> state, const TileOperand &destinati
                                           {role});
     return tensor::InsertSliceOp::create(rewriter, loc, copy.getResult(0), whole, offsets, extents, strides);
   };
-  for (const KeySegment &segment : ranges.segments) {
-    bool withMask = segment.kind == KeySegment::Kind::Partial;
-    result = loop(bounds[segment.lower], bounds[segment.upper], segment.kind == KeySegment::Kind::Full, result,
-                  [&](const KeyTile &keys, ValueRange args) {
-                    return SmallVector<Value>{unpack(keys, weigh(keys, state, withMask), args[0])};
-                  })
-                 .front();
-  }
-  return result;
+  auto writeTile = [&](const KeyTile &keys, ValueRange args, bool withMask) {
+    return SmallVector<Value>{unpack(keys, weigh(keys, state, withMask), args[0])};
+  };
+  return visitAll(result, writeTile).front();
 }
 
 } // namespace attn

@@ -3,8 +3,7 @@
 #ifndef ATTN_LIB_DIALECT_ATTENTION_TRANSFORMS_KEYLOOPS_H
 #define ATTN_LIB_DIALECT_ATTENTION_TRANSFORMS_KEYLOOPS_H
 
-#include "RowTile.h"
-#include "attn/Analysis/KeyRanges.h"
+#include "KeyBounds.h"
 
 namespace attn {
 
@@ -20,7 +19,9 @@ public:
   mlir::Value writeWeights(llvm::ArrayRef<mlir::Value> state, const TileOperand &destination);
 
 private:
-  using Body = llvm::function_ref<llvm::SmallVector<mlir::Value>(const KeyTile &, mlir::ValueRange)>;
+  using LoopBody = llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value start, mlir::ValueRange state)>;
+  using TileBody =
+      llvm::function_ref<llvm::SmallVector<mlir::Value>(const KeyTile &, mlir::ValueRange state, bool withMask)>;
 
   /// The operands of a tile op for one key tile.
   struct Operands {
@@ -37,7 +38,6 @@ private:
   };
 
   void addSources(mlir::OperandRange tensors, unsigned &number, llvm::SmallVectorImpl<Source> &sources);
-  void computeBounds();
   llvm::SmallVector<TileOperand> load(llvm::ArrayRef<Source> sources, const KeyTile &keys);
   Operands load(const KeyTile &keys, bool withMask);
   void cloneRegions(mlir::Region &similarity, mlir::Region &score, mlir::Region &mask, bool withMask);
@@ -47,9 +47,19 @@ private:
   /// What accumulator and state of a row hold before any key.
   llvm::SmallVector<mlir::Value> getStartValues();
   llvm::SmallVector<mlir::Value> freshState();
-  /// scf.for over the key tiles of [lower, upper), without iterations nothing; whole tiles have a static size.
-  llvm::SmallVector<mlir::Value> loop(mlir::OpFoldResult lower, mlir::OpFoldResult upper, bool wholeTiles,
-                                      mlir::ValueRange init, Body body);
+  /// scf.for over the first keys of the tiles of [lower, upper), without iterations nothing.
+  llvm::SmallVector<mlir::Value> loop(mlir::OpFoldResult lower, mlir::OpFoldResult upper, mlir::ValueRange init,
+                                      LoopBody body);
+  /// The key tile at `start` in a loop that ends at `upper`; a whole one has a static size.
+  KeyTile getTile(mlir::Value start, mlir::OpFoldResult upper, bool isWhole);
+  llvm::SmallVector<mlir::Value> choose(mlir::Value condition, mlir::ValueRange init,
+                                        llvm::function_ref<llvm::SmallVector<mlir::Value>()> ifTrue,
+                                        llvm::function_ref<llvm::SmallVector<mlir::Value>()> ifFalse);
+  /// One tile of a Tested segment: `body` in branches.
+  llvm::SmallVector<mlir::Value> visitTested(const KeySegment &segment, mlir::Value start, mlir::ValueRange args,
+                                             TileBody body);
+  /// All segments in order, each tile with mask or without.
+  llvm::SmallVector<mlir::Value> visitAll(mlir::ValueRange init, TileBody body);
   llvm::SmallVector<mlir::Value> step(const KeyTile &keys, mlir::ValueRange state, bool withMask, bool guarded);
   /// The weights of one key tile over [keys, rows], of the rows that the tile has.
   mlir::Value weigh(const KeyTile &keys, llvm::ArrayRef<mlir::Value> state, bool withMask);
@@ -61,7 +71,7 @@ private:
   mlir::Location loc;
   GenericOp op;
   KeyRanges ranges;
-  llvm::SmallVector<mlir::OpFoldResult> bounds;
+  std::optional<KeyBounds> bounds;
   TileOperand query;
   llvm::SmallVector<Source> similarity, score, mask;
   double scale, exponentScale;

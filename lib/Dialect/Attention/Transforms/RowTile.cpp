@@ -22,10 +22,11 @@ RowTile::RowTile(RewriterBase &rewriter, GenericOp op, unsigned rowLoop, PlanAtt
   AffineExpr s0 = rewriter.getAffineSymbolExpr(0), s1 = rewriter.getAffineSymbolExpr(1);
   if (count && *count <= rows) {
     // One tile: its shapes are static although the number of the tile is a loop variable.
-    rowStart = rewriter.getIndexAttr(0);
+    number = rowStart = rewriter.getIndexAttr(0);
     numRows = rewriter.getIndexAttr(*count);
     return;
   }
+  number = tileNumber;
   rowStart = affine::makeComposedFoldedAffineApply(rewriter, loc, s0 * rows, {tileNumber});
   numRows = rewriter.getIndexAttr(rows);
   if (!count || *count % rows != 0) {

@@ -81,8 +81,8 @@ public:
   mlir::FloatType accumulator;
   /// Size of each loop of the op.
   llvm::SmallVector<mlir::OpFoldResult> sizes;
-  /// First row, counted from the op's first, and the number of rows.
-  mlir::OpFoldResult rowStart, numRows;
+  /// The tile's number; its first row, counted from the op's first; and the number of its rows.
+  mlir::OpFoldResult number, rowStart, numRows;
 
 private:
   llvm::DenseMap<unsigned, mlir::Value> fixed;

@@ -102,8 +102,8 @@ func.func @whole_tiles_have_no_tail(%q: tensor<5x32x4xf32>, %k: tensor<5x24x4xf3
 
 // -----
 
-// Causal: row tile `it` holds rows 16 it .. 16 it + nq - 1. Keys before 16 it + 1 are kept for each row, whole tiles of
-// them carry no mask; the last row sees keys before 16 it + nq, and those behind are not visited.
+// Causal: row tile `it` holds rows from 16 it to 16 it + 15, or to N - 1. Keys before 16 it + 1 are kept for each row,
+// whole tiles of them carry no mask; keys behind the last row are not visited.
 
 #q = affine_map<(b, i, j, d, e) -> (b, i, d)>
 #k = affine_map<(b, i, j, d, e) -> (b, j, d)>
@@ -111,15 +111,13 @@ func.func @whole_tiles_have_no_tail(%q: tensor<5x32x4xf32>, %k: tensor<5x24x4xf3
 #o = affine_map<(b, i, j, d, e) -> (b, i, e)>
 #plan = #attn.plan<online, rows_minor, rows = 16, keys = 12, lanes = 8, register_tile = [4, 2]>
 
-//   CHECK-DAG: #[[$VISITED:.+]] = affine_map<()[s0, s1, s2] -> (s1 + s2 * 16, s0)>
-//   CHECK-DAG: #[[$KEPT:.+]] = affine_map<()[s0, s1] -> (s1 * 16 + 1, s0)>
+//   CHECK-DAG: #[[$VISITED:.+]] = affine_map<()[s0, s1, s2] -> (s2, s1, s0 * 16 + 16)>
+//   CHECK-DAG: #[[$KEPT:.+]] = affine_map<()[s0, s1, s2] -> (s2, s1, s0 * 16 + 1, s0 * 16 + 16)>
 //   CHECK-DAG: #[[$WHOLE:.+]] = affine_map<()[s0] -> ((s0 floordiv 12) * 12)>
 // CHECK-LABEL: func.func @causal_stops_at_diagonal
 //       CHECK:   scf.forall (%{{.+}}, %[[IT:.+]]) in
-//       CHECK:     %[[NQ:.+]] = affine.min
-//       CHECK:     %[[VISIT:.+]] = affine.min #[[$VISITED]]()[%[[M:.+]], %[[NQ]], %[[IT]]]
-//       CHECK:     %[[END:.+]] = affine.max #{{.+}}()[%[[VISIT]]]
-//       CHECK:     %[[KEEP:.+]] = affine.min #[[$KEPT]]()[%[[M]], %[[IT]]]
+//       CHECK:     %[[END:.+]] = affine.min #[[$VISITED]]()[%[[IT]], %[[N:.+]], %[[M:.+]]]
+//       CHECK:     %[[KEEP:.+]] = affine.min #[[$KEPT]]()[%[[IT]], %[[N]], %[[M]]]
 //       CHECK:     %[[FULL:.+]] = affine.max #{{.+}}()[%[[KEEP]]]
 //       CHECK:     %[[SPLIT:.+]] = affine.apply #[[$WHOLE]]()[%[[FULL]]]
 //       CHECK:     scf.for %{{.+}} = %c0 to %[[SPLIT]] step %c12
