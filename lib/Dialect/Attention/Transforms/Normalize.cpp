@@ -12,6 +12,7 @@
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Pass/Pass.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace attn {
 #define GEN_PASS_DEF_ATTNNORMALIZEPASS
@@ -317,7 +318,13 @@ struct AttnNormalizePass : attn::impl::AttnNormalizePassBase<AttnNormalizePass> 
       rewriter.setInsertionPoint(op);
       normalize(rewriter, op);
     }
+    RewritePatternSet patterns(&getContext());
+    GenericOp::getCanonicalizationPatterns(patterns, &getContext());
+    FrozenRewritePatternSet cleanUp(std::move(patterns));
     for (GenericOp op : generics) {
+      // Selections that are gone leave defaults and operands behind that nobody reads.
+      if (moveScoreMasks(rewriter, op))
+        (void)applyOpPatternsGreedily({op}, cleanUp);
       assertLoopSizes(rewriter, op);
       rewriter.modifyOpInPlace(op, [&] { op->setAttr(kCheckedName, rewriter.getUnitAttr()); });
     }

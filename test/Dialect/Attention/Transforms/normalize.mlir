@@ -151,3 +151,64 @@ func.func @generic_is_checked(%q: tensor<?x8xf32>, %k: tensor<?x8xf32>, %v: tens
     }
   return %0 : tensor<?x4xf32>
 }
+
+// Scores of -inf are masked keys: their condition moves to the mask, with the operand that it reads. Nothing is left of
+// the score region but the score.
+
+// CHECK-LABEL: func.func @score_of_minus_infinity_is_a_mask
+//  CHECK-SAME:   %[[LAST:[^ ]+]]: tensor<5xi32>
+//       CHECK:   attn.generic
+//   CHECK-NOT:     score
+//  CHECK-SAME:     mask_ins(%[[LAST]] : tensor<5xi32>) captures(%{{.+}} : index)
+//   CHECK-NOT:     score {
+//       CHECK:   mask {
+//  CHECK-NEXT:     ^bb0(%[[L:.+]]: i32, %[[W:.+]]: index):
+//   CHECK-DAG:       %[[J:.+]] = attn.index 1
+//   CHECK-DAG:       %[[END:.+]] = arith.index_cast %[[L]]
+//   CHECK-DAG:       %[[INSIDE:.+]] = arith.cmpi sle, %[[J]], %[[END]]
+//   CHECK-DAG:       %[[NEAR:.+]] = arith.cmpi slt, %{{.+}}, %[[W]]
+//       CHECK:       %[[BOTH:.+]] = arith.andi %[[INSIDE]], %[[NEAR]]
+//       CHECK:       attn.yield %[[BOTH]]
+func.func @score_of_minus_infinity_is_a_mask(%q: tensor<5x8xf32>, %k: tensor<7x8xf32>, %v: tensor<7x4xf32>,
+                                             %last: tensor<5xi32>, %w: index, %o: tensor<5x4xf32>) -> tensor<5x4xf32> {
+  %0 = attn.generic ins(%q, %k, %v : tensor<5x8xf32>, tensor<7x8xf32>, tensor<7x4xf32>)
+    score_ins(%last : tensor<5xi32>) captures(%w : index) outs(out %o : tensor<5x4xf32>)
+    maps [affine_map<(i, j, d, e) -> (i, d)>, affine_map<(i, j, d, e) -> (j, d)>, affine_map<(i, j, d, e) -> (j, e)>,
+          affine_map<(i, j, d, e) -> (i)>, affine_map<(i, j, d, e) -> (i, e)>] normalizer(#attn.softmax)
+    score {
+    ^bb0(%s: f32, %l: i32, %width: index):
+      %inf = arith.constant 0xFF800000 : f32
+      %i = attn.index 0
+      %j = attn.index 1
+      %distance = arith.subi %i, %j : index
+      %near = arith.cmpi slt, %distance, %width : index
+      %end = arith.index_cast %l : i32 to index
+      %outside = arith.cmpi sgt, %j, %end : index
+      %inner = arith.select %near, %s, %inf : f32
+      %outer = arith.select %outside, %inf, %inner : f32
+      attn.yield %outer : f32
+    }
+  return %0 : tensor<5x4xf32>
+}
+
+// A condition on the score itself is none on rows and keys.
+
+// CHECK-LABEL: func.func @score_decides_itself
+//       CHECK:   attn.generic
+//   CHECK-NOT:   mask {
+//       CHECK:   return
+func.func @score_decides_itself(%q: tensor<5x8xf32>, %k: tensor<7x8xf32>, %v: tensor<7x4xf32>,
+                                %o: tensor<5x4xf32>) -> tensor<5x4xf32> {
+  %0 = attn.generic ins(%q, %k, %v : tensor<5x8xf32>, tensor<7x8xf32>, tensor<7x4xf32>) outs(out %o : tensor<5x4xf32>)
+    maps [affine_map<(i, j, d, e) -> (i, d)>, affine_map<(i, j, d, e) -> (j, d)>, affine_map<(i, j, d, e) -> (j, e)>,
+          affine_map<(i, j, d, e) -> (i, e)>] normalizer(#attn.softmax)
+    score {
+    ^bb0(%s: f32):
+      %inf = arith.constant 0xFF800000 : f32
+      %zero = arith.constant 0.0 : f32
+      %positive = arith.cmpf ogt, %s, %zero : f32
+      %kept = arith.select %positive, %s, %inf : f32
+      attn.yield %kept : f32
+    }
+  return %0 : tensor<5x4xf32>
+}

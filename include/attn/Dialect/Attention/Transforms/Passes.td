@@ -13,6 +13,7 @@ def AttnNormalizePass : InterfacePass<"attn-normalize", "::mlir::FunctionOpInter
       `tensor.expand_shape`, and results joined again: the group g is a row loop. K and V are neither split nor repeated;
     * scale is explicit, bias is a score operand that the score region adds, a boolean mask is a mask operand, and causal
       is a mask region `j <= i` or `j <= i + (M - N)`;
+    * a score that is `select(c, s, -inf)`, or the other way round, where c does not see the score, is s with c in the mask;
     * sizes that types leave open and the op needs to be equal are asserted (`cf.assert`, "'key' and 'value' agree on M"),
       those of each `attn.generic` too. The op then carries `attn.checked`, and a second run adds nothing.
     **Source**: Ainslie et al. 2023, sec. 2.2 (grouped heads).

@@ -27,6 +27,10 @@ enum class StageContract { Normalize, Plan, Tile, Linalg, Target };
 /// Replaces `op` by an attn.generic, views of its operands and results, and assertions for what types leave open.
 GenericOp normalize(mlir::RewriterBase &rewriter, SdpaOp op);
 
+/// Moves conditions under which a score is -inf, whatever it would be else, from the score region to the mask. False:
+/// there are none.
+bool moveScoreMasks(mlir::RewriterBase &rewriter, GenericOp op);
+
 /// Replaces an attn.generic or an attention op on tiles by one linalg.generic for each step of its definition. Fails with an
 /// error for any other op.
 llvm::LogicalResult decomposeNaively(mlir::RewriterBase &rewriter, mlir::Operation *op);
