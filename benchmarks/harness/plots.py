@@ -8,6 +8,7 @@ from harness.report_parts import OURS, get_contender, ours
 
 WIDTH, HEIGHT = 640, 400
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 40, 48
+LEGEND_WIDTH = 150
 #: Okabe and Ito's palette, which colour-blind readers can tell apart.
 COLOURS = {OURS: "#d55e00", "onnxruntime": "#0072b2", "openvino": "#009e73", "torch": "#cc79a7"}
 GREY = "#777777"
@@ -55,8 +56,8 @@ class Chart:
     def legend(self, name, colour):
         y = HEIGHT - BOTTOM - 12 - 16 * self.legend_rows
         self.legend_rows += 1
-        self.parts.append(f'<circle cx="{WIDTH - RIGHT - 120}" cy="{y - 4}" r="4" fill="{colour}"/>')
-        self.parts.append(text(WIDTH - RIGHT - 110, y, name))
+        self.parts.append(f'<circle cx="{WIDTH - RIGHT - LEGEND_WIDTH}" cy="{y - 4}" r="4" fill="{colour}"/>')
+        self.parts.append(text(WIDTH - RIGHT - LEGEND_WIDTH + 10, y, name))
 
     def finish(self):
         return "\n".join([*self.parts, "</svg>"]) + "\n"
@@ -140,7 +141,7 @@ def plot_roofline(rows):
     knee = peak / bandwidth
     # The memory roof begins where the chart does, to the left or at the bottom.
     start = max(chart.x_range[0], chart.y_range[0] / bandwidth)
-    chart.curve([(start, start * bandwidth), (knee, peak), (chart.x_range[1], peak)], GREY)
+    chart.curve([(start, start * bandwidth), (knee, peak), (chart.x_range[1], peak)], GREY, dashed=True)
     chart.legend(f"{peak:.0f} GF/s (f32), {bandwidth:.0f} GB/s", GREY)
     for dtype, colour in (("f32", COLOURS[OURS]), ("bf16", COLOURS["onnxruntime"]), ("f16", COLOURS["openvino"])):
         mine = [p for row, p in zip(chosen, points, strict=True) if row["workload"]["dtype"] == dtype]

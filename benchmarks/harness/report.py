@@ -60,6 +60,10 @@ def print_row(row, result):
     print(end="", flush=True)
 
 
+def cell_details(c):
+    return f" ({c['variant']}; turns within {100 * c['spread']:.1f} %)" if "seconds" in c else ""
+
+
 def details(c):
     if "seconds" not in c:
         return ""
@@ -80,6 +84,8 @@ def markdown(result):
         speeds = [row["bandwidth"] * 1e-9 for row in result["rows"] if row["threads"] == threads]
         lines.append(f"- read bandwidth with {threads} thread(s): {min(speeds):.1f} to {max(speeds):.1f} GB/s")
     versions = {c["name"]: c["version"] for row in result["rows"] for c in row.get("contenders", []) if "version" in c}
+    commits = ", ".join(dict.fromkeys(row["commit"] for row in result["rows"] if row.get("commit")))
+    versions[OURS] = f"commit {commits}"
     lines += [f"- {name}: {version}" for name, version in versions.items()]
     asked = [row for row in result["rows"] if "asked" in row]
     if asked:
@@ -105,7 +111,7 @@ def markdown(result):
     ]
     for row in measured:
         w = workloads.Workload(**row["workload"])
-        cells = {c["name"]: word(row, c) + (f" ({c['variant']})" if "seconds" in c else "") for c in row["contenders"]}
+        cells = {c["name"]: word(row, c) + cell_details(c) for c in row["contenders"]}
         ratio = against(row)
         lines.append(
             f"| {w.name}: {w.describe()} | {row['threads']} | "

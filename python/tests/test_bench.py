@@ -28,6 +28,7 @@ FEATURES = {
     "softcap": {"causal": True, "window": 40, "softcap": 5.0},
     "alibi": {"causal": True, "alibi": True},
     "documents": {"N": 90, "causal": True, "documents": 3},
+    "additive": {"similarity": "additive", "padding": True},
     "packed batches": {"N": 90, "causal": True, "window": 40, "documents": 3, "padding": True},
     "decode": {"N": 1, "cold": True},
 }
@@ -133,12 +134,13 @@ def race():
 @pytest.mark.parametrize("features", FEATURES.values(), ids=FEATURES)
 def test_features_mean_the_same_to_all(race, features):
     """Kernel text, reference and onnxruntime's calls agree, in every layout and by every entry point."""
-    row = race.measure(tiny(**features))
+    w = tiny(**features)
+    row = race.measure(w)
     assert "unsupported" not in row
-    ours, ort = (contender["variants"] for contender in row["contenders"])
+    ours, ort = (contender.get("variants", []) for contender in row["contenders"])
     assert {v["variant"].split(",")[0] for v in ours} == {"bnhd", "bhnd"}
     assert all(v["error_ratio"] <= 1 for v in ours)
-    assert any("error_ratio" in v for v in ort), ort
+    assert w.similarity != "dot" or any("error_ratio" in v for v in ort), ort
     assert all(v["error_ratio"] <= 1 for v in ort if "error_ratio" in v)
 
 
@@ -215,7 +217,14 @@ def test_json_and_markdown_have_the_fields(tmp_path):
 
 def make_measured(name, n, gflops):
     w = workloads.make_workload({"name": name, "family": "sweep", "B": 1, "H": 1, "N": n, "D": 64})
-    turn = {"seconds": 1e-3, "gflops": gflops, "share": gflops / 100, "gbytes": 1.0, "bandwidth_share": 0.1}
+    turn = {
+        "seconds": 1e-3,
+        "gflops": gflops,
+        "share": gflops / 100,
+        "gbytes": 1.0,
+        "bandwidth_share": 0.1,
+        "spread": 0.02,
+    }
     ours = {"name": "attn-mlir", "version": "1", "variant": "bnhd", "turns": [1e-3], "discarded": 0, **turn}
     other = ours | {"name": "onnxruntime", "seconds": 5e-4}
     row = {"workload": dataclasses.asdict(w), "threads": 1, "flops": w.flops, "bytes": w.bytes, "peak": 100e9}

@@ -16,10 +16,10 @@ def version():
 
 
 def variants(w, arrays, context):
-    if w.sink or w.similarity != "dot":
-        raise Unsupported("no entry point for " + ("a sink" if w.sink else w.similarity + " similarity"))
+    if w.sink:
+        raise Unsupported("no entry point for a sink")
     found = [("separate ops, bhnd", lambda: separate(w, arrays, context))]
-    if not w.softcap:
+    if not w.softcap and w.similarity == "dot":
         found.insert(0, ("ScaledDotProductAttention, bhnd", lambda: fused(w, arrays, context)))
     return found
 
@@ -66,7 +66,13 @@ def fused(w, arrays, context):
 def separate(w, arrays, context):
     feeds, nodes = parameters(w, arrays)
     add_bias(w, arrays, feeds, nodes)
-    scores = ops.matmul(nodes["q"], repeated(w, nodes["k"], w.D), False, True)
+    k = repeated(w, nodes["k"], w.D)
+    if w.similarity == "dot":
+        scores = ops.matmul(nodes["q"], k, False, True)
+    else:
+        sums = ops.tanh(ops.add(ops.unsqueeze(nodes["q"], integers(3)), ops.unsqueeze(k, integers(2))))
+        weights = ops.constant(arrays["weights"].reshape(-1, 1))
+        scores = ops.squeeze(ops.matmul(sums, weights, False, False), integers(4))
     scores = ops.multiply(scores, number(w, w.scale_factor))
     if w.softcap:
         bounded = ops.tanh(ops.multiply(scores, number(w, 1 / w.softcap)))

@@ -14,8 +14,10 @@ def version():
 
 
 def variants(w, arrays, context):
-    if w.softcap or w.sink or w.similarity != "dot":
-        raise Unsupported("scaled_dot_product_attention has no softcap, no sink and no other similarity")
+    if w.similarity == "additive":
+        return [("separate ops, bhnd", lambda: additive(w, arrays, context))]
+    if w.softcap or w.sink:
+        raise Unsupported("scaled_dot_product_attention has no softcap and no sink")
     found = [(f"sdpa, {layout}", lambda layout=layout: sdpa(w, arrays, context, layout)) for layout in ("bhnd", "bnhd")]
     if w.N == 1 and w.H != w.Hkv and w.is_dense and not (w.bias or w.alibi):
         found.append(("sdpa, group as rows", lambda: folded(w, arrays, context)))
@@ -57,6 +59,21 @@ def sdpa(w, arrays, context, layout):
     bias = numerics.dense_bias(w, arrays)
     mask = None if bias is None else to_torch(bias)
     return runner(lambda: F.scaled_dot_product_attention(q, k, v, attn_mask=mask, **options))
+
+
+def additive(w, arrays, context):
+    """All sums of a row of Q and one of K, then tanh, then the product with the weights."""
+    prepare(context)
+    q, k, v = tensors(arrays, "bhnd")
+    weights = to_torch(arrays["weights"])
+    bias = numerics.dense_bias(w, arrays)
+    mask = torch.zeros(1) if bias is None else to_torch(bias)
+
+    def call():
+        scores = torch.tanh(q.unsqueeze(3) + k.unsqueeze(2)) @ weights
+        return torch.softmax(scores * w.scale_factor + mask, -1) @ v
+
+    return runner(call)
 
 
 def folded(w, arrays, context):
