@@ -26,8 +26,9 @@ PATIENCE = 5
 #: Of a call that takes longer than this many seconds a turn has one, and fewer turns do.
 LONG_SECONDS = 0.5
 LONG_ROUNDS = 3
-#: Turns in which the entry points of one contender compete before the race.
-HEATS = 2
+#: Turns in which the entry points of one contender compete before the race. Some have fast and slow turns, depending on
+#: whether their threads are awake; with two turns the wrong one was chosen at times.
+HEATS = 4
 #: Thread pools spin for a while after a call and would be in the way of the next contender.
 QUIET_SECONDS = 0.25
 
