@@ -37,6 +37,23 @@ __attribute__((target("avx512f"))) static void burstAvx512() {
   }
 }
 
+// Products of pairs of zeros: the instruction takes as long whatever it multiplies.
+__attribute__((target("avx512f,avx512bf16"))) static void burstAvx512Bf16() {
+  __m512 x[kChains];
+  for (auto &value : x)
+    value = _mm512_set1_ps(1);
+  auto pairs = (__m512bh)_mm512_setzero_si512();
+  asm volatile("" : "+v"(pairs));
+  for (int step = 0; step < kSteps; ++step) {
+#pragma unroll
+    for (int i = 0; i < kChains; ++i)
+      x[i] = _mm512_dpbf16_ps(x[i], pairs, pairs);
+#pragma unroll
+    for (int i = 0; i < kChains; ++i)
+      asm volatile("" : "+v"(x[i]));
+  }
+}
+
 __attribute__((target("avx2,fma"))) static void burstAvx2() {
   __m256 x[kChains], m = _mm256_set1_ps(0.999f), c = _mm256_set1_ps(0.001f);
   for (auto &value : x)
@@ -113,6 +130,15 @@ double attn_measure_peak_f32(int32_t threads, int32_t repetitions) {
   Burst burst = chooseBurst();
   double seconds = bestSeconds(threads, std::max(repetitions, 1), [&](int) { burst.run(); });
   return 2.0 * burst.lanes * kChains * kSteps * threads / seconds;
+}
+
+double attn_measure_peak_bf16(int32_t threads, int32_t repetitions) {
+  __builtin_cpu_init();
+  if (!__builtin_cpu_supports("avx512bf16"))
+    return 0;
+  threads = std::max(threads, 1);
+  double seconds = bestSeconds(threads, std::max(repetitions, 1), [](int) { burstAvx512Bf16(); });
+  return 4.0 * 16 * kChains * kSteps * threads / seconds;
 }
 
 /// Reads `bytes` bytes, a multiple of 512, in order.

@@ -35,6 +35,10 @@ const char *attn_peak_instruction_set(void);
  * `repetitions` bursts of about 0.1 ms each. Takes at least 1 of both. */
 double attn_measure_peak_f32(int32_t threads, int32_t repetitions);
 
+/* As attn_measure_peak_f32(), for products of bf16 pairs added in f32 (AVX512-BF16; two multiply-adds a lane count
+ * four). 0 where the processor has no such instruction. */
+double attn_measure_peak_bf16(int32_t threads, int32_t repetitions);
+
 /* Bytes per second that this many pinned threads read together from a buffer of `bytes` bytes (choose several times the
  * last-level cache): the best of `repetitions` passes. 0 if there is not enough memory. */
 double attn_measure_read_bandwidth(int32_t threads, size_t bytes, int32_t repetitions);

@@ -76,6 +76,7 @@ llvm::Expected<Target> attn::describeTarget(llvm::StringRef cpu) {
   }
   description.cpu.hasFma = has("fma");
   description.cpu.hasF16c = has("f16c") || has("avx512f");
+  description.cpu.hasBf16Dot = has("avx512bf16");
   return description;
 }
 

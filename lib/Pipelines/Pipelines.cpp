@@ -18,6 +18,7 @@ void buildPlanStage(OpPassManager &pm, const CPUDescription &cpu) {
   AttnSelectPlanPassOptions options;
   options.vectorBits = cpu.vectorBits;
   options.vectorRegisters = cpu.vectorRegisters;
+  options.hasBf16Dot = cpu.hasBf16Dot;
   pm.addNestedPass<func::FuncOp>(createAttnSelectPlanPass(options));
 }
 

@@ -51,8 +51,12 @@ void buildTargetStage(OpPassManager &pm, const CPUDescription &cpu) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addPass(createCanonicalizerPass());
+  if (cpu.hasBf16Dot)
+    pm.addNestedPass<func::FuncOp>(createAttnStagePairsPass());
   pm.addNestedPass<func::FuncOp>(createAttnAssignWorkspacePass());
-  pm.addNestedPass<func::FuncOp>(createAttnVectorizeTilesPass());
+  AttnVectorizeTilesPassOptions tiles;
+  tiles.hasBf16Dot = cpu.hasBf16Dot;
+  pm.addNestedPass<func::FuncOp>(createAttnVectorizeTilesPass(tiles));
   pm.addPass(createAttnVerifyTargetPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

@@ -277,8 +277,11 @@ static int runModule(ModuleOp module, ModuleOp meaning, const CommandLine &line,
     FailureOr<double> flops = judge ? judge->countUsefulFlops(**arguments) : FailureOr<double>(0);
     if (failed(flops))
       return 1;
-    Timing timing = measure([&] { call.run(); }, line.threads, kRounds);
-    if (!printTiming(llvm::outs(), timing, *flops, line.threads, kRounds))
+    // Where Q is bf16, pairs of it may be multiplied.
+    bool isBf16 = options.target.cpu.hasBf16Dot && signature.arguments.front().type == ElementType::BF16;
+    Peak peak = choosePeak(isBf16);
+    Timing timing = measure([&] { call.run(); }, peak, line.threads, kRounds);
+    if (!printTiming(llvm::outs(), timing, *flops, peak, line.threads, kRounds))
       return 1;
     if (line.bandwidth)
       printBandwidth(llvm::outs(), timing, (*arguments)->countBytes(), line.threads);

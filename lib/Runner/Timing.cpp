@@ -24,7 +24,13 @@ static double getTime() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-Timing attn::measure(llvm::function_ref<void()> call, int threads, int wanted) {
+Peak attn::choosePeak(bool ofBf16) {
+  if (ofBf16 && attn_measure_peak_bf16(1, 1) > 0)
+    return {"avx512bf16", attn_measure_peak_bf16};
+  return {attn_peak_instruction_set(), attn_measure_peak_f32};
+}
+
+Timing attn::measure(llvm::function_ref<void()> call, const Peak &peak, int threads, int wanted) {
   Timing timing;
   timing.seconds = std::numeric_limits<double>::infinity();
   attn_pin_thread(0);
@@ -35,7 +41,7 @@ Timing attn::measure(llvm::function_ref<void()> call, int threads, int wanted) {
   int batch = once < kSecondsPerBatch ? static_cast<int>(kSecondsPerBatch / std::max(once, 1e-8)) + 1 : 1;
   while (timing.rounds < wanted && timing.attempts < 5 * wanted) {
     ++timing.attempts;
-    double before = attn_measure_peak_f32(threads, kPeakBursts);
+    double before = peak.measure(threads, kPeakBursts);
     double best = std::numeric_limits<double>::infinity();
     for (double first = getTime(), end = first; end - first < kSecondsPerRound;) {
       double start = getTime();
@@ -44,7 +50,7 @@ Timing attn::measure(llvm::function_ref<void()> call, int threads, int wanted) {
       end = getTime();
       best = std::min(best, (end - start) / batch);
     }
-    double after = attn_measure_peak_f32(threads, kPeakBursts);
+    double after = peak.measure(threads, kPeakBursts);
     if (std::fabs(before - after) > kPeakTolerance * std::max(before, after))
       continue;
     ++timing.rounds;
@@ -54,7 +60,8 @@ Timing attn::measure(llvm::function_ref<void()> call, int threads, int wanted) {
   return timing;
 }
 
-bool attn::printTiming(llvm::raw_ostream &os, const Timing &timing, double usefulFlops, int threads, int wanted) {
+bool attn::printTiming(llvm::raw_ostream &os, const Timing &timing, double usefulFlops, const Peak &peak, int threads,
+                       int wanted) {
   os << "time: ";
   if (timing.rounds < wanted) {
     os << "no result: the machine's peak moved by more than 3% in " << timing.attempts - timing.rounds << " of "
@@ -65,7 +72,7 @@ bool attn::printTiming(llvm::raw_ostream &os, const Timing &timing, double usefu
   if (usefulFlops > 0) {
     double speed = usefulFlops / timing.seconds;
     os << llvm::format(", %.1f GF/s of useful flops, %.1f%%", speed * 1e-9, 100 * speed / timing.peak)
-       << llvm::format(" of the measured %s peak %.1f GF/s", attn_peak_instruction_set(), timing.peak * 1e-9);
+       << llvm::format(" of the measured %s peak %.1f GF/s", peak.name, timing.peak * 1e-9);
   } else {
     os << llvm::format(", peak %.1f GF/s", timing.peak * 1e-9);
   }

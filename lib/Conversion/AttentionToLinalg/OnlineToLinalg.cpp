@@ -95,7 +95,8 @@ private:
     })[0];
   }
 
-  /// p = 2^(s - m') in place of the scores, l = alpha * l + sum p. Guarded, p is -1 for what is not kept.
+  /// p = 2^(s - m') in place of the scores, l = alpha * l + sum p before p is rounded. Guarded, p is -1 for what is not
+  /// kept.
   void exponentials() {
     rescale(l);
     Value minusInfinity, zero, notKept;
@@ -104,8 +105,14 @@ private:
       zero = linalg.constant(type, 0.0);
       notKept = linalg.constant(type, -1.0);
     }
+    // In the place of the scores, or beside them where the weights are of another type.
+    bool inBf16 = tile.plan && tile.plan.getPrecision() == Precision::BF16 && !op.getGuarded();
+    MappedTensor weights = inBf16 ? buildScratch(rewriter, tile, rewriter.getBF16Type()) : scores;
+    SmallVector<MappedTensor> ins = {m};
+    if (inBf16)
+      ins.push_back(scores);
     SmallVector<Value> results = linalg.generic(
-        "softmax", LoopOrder(getLoops(tile.map)), m, {scores, l}, [&](OpBuilder &nested, ValueRange args) {
+        "softmax", LoopOrder(getLoops(tile.map)), ins, {weights, l}, [&](OpBuilder &nested, ValueRange args) {
           Value s = args[1];
           Value difference = arith::SubFOp::create(nested, loc, s, selectMax(nested, loc, args[0], lowestFinite));
           Value p = exp2NonPositive(nested, difference), term = p;
@@ -114,7 +121,10 @@ private:
             term = arith::SelectOp::create(nested, loc, masked, zero, p);
             p = arith::SelectOp::create(nested, loc, masked, notKept, p);
           }
-          return SmallVector<Value>{p, arith::AddFOp::create(nested, loc, args[2], term)};
+          Value sum = arith::AddFOp::create(nested, loc, args.back(), term);
+          if (inBf16)
+            p = arith::TruncFOp::create(nested, loc, rewriter.getBF16Type(), p);
+          return SmallVector<Value>{p, sum};
         });
     scores.value = results[0];
     l.value = results[1];
@@ -129,8 +139,8 @@ private:
     MappedTensor value = {op.getValue(), getMap(op.getIndexingMaps(), 2)};
     acc.value = linalg.generic("pv", LoopOrder(loops), {value, scores}, acc, [&](OpBuilder &nested, ValueRange args) {
       auto contract = arith::FastMathFlagsAttr::get(nested.getContext(), arith::FastMathFlags::contract);
-      Value v = extend(nested, loc, args[0], type);
-      Value product = arith::MulFOp::create(nested, loc, v, args[1], contract);
+      Value v = extend(nested, loc, args[0], type), p = extend(nested, loc, args[1], type);
+      Value product = arith::MulFOp::create(nested, loc, v, p, contract);
       Value sum = arith::AddFOp::create(nested, loc, args[2], product, contract);
       if (op.getGuarded()) {
         Value skip = arith::CmpFOp::create(nested, loc, arith::CmpFPredicate::OLT, args[1], zero);

@@ -64,36 +64,6 @@ Value inlineRegion(OpBuilder &builder, ScoredOpInterface op, Region &region, con
   return mapping.lookupOrDefault(cast<YieldOp>(block.getTerminator()).getValue());
 }
 
-/// The score scratch: a slice of a tensor of static size, so that it becomes a static allocation.
-MappedTensor buildScratch(OpBuilder &builder, const ScoredTile &tile) {
-  Location loc = tile.op.getLoc();
-  AffineMap queryMap = getMap(tile.op.getIndexingMaps(), 0);
-  AffineMap keyMap = getMap(tile.op.getIndexingMaps(), 1);
-  auto queryType = cast<RankedTensorType>(tile.op.getQuery().getType());
-  MLIRContext *context = builder.getContext();
-  unsigned keyDim = *keyMap.getResultPosition(getAffineDimExpr(tile.loops.key, context));
-  int64_t keys = cast<RankedTensorType>(tile.op.getKey().getType()).getDimSize(keyDim);
-  bool partial = ShapedType::isDynamic(keys);
-
-  SmallVector<int64_t> shape;
-  SmallVector<OpFoldResult> sizes;
-  for (unsigned loop : getLoops(tile.map)) {
-    if (loop == unsigned(tile.loops.key)) {
-      shape.push_back(partial ? tile.plan.getKeys() : keys);
-      sizes.push_back(tensor::getMixedSize(builder, loc, tile.op.getKey(), keyDim));
-      continue;
-    }
-    shape.push_back(queryType.getDimSize(*queryMap.getResultPosition(getAffineDimExpr(loop, context))));
-    sizes.push_back(builder.getIndexAttr(shape.back()));
-  }
-  Value scratch = tensor::EmptyOp::create(builder, loc, shape, tile.type);
-  if (partial) {
-    SmallVector<OpFoldResult> zeros(sizes.size(), builder.getIndexAttr(0)), ones(sizes.size(), builder.getIndexAttr(1));
-    scratch = tensor::ExtractSliceOp::create(builder, loc, scratch, zeros, sizes, ones);
-  }
-  return {scratch, tile.map};
-}
-
 } // namespace
 
 LogicalResult checkNormalizer(Operation *op, NormalizerInterface normalizer) {
@@ -131,6 +101,35 @@ Value buildPosition(OpBuilder &builder, ScoredOpInterface op, const LoopOrder &o
   return arith::AddIOp::create(builder, loc, position, offset);
 }
 
+MappedTensor buildScratch(OpBuilder &builder, const ScoredTile &tile, Type elementType) {
+  Location loc = tile.op.getLoc();
+  AffineMap queryMap = getMap(tile.op.getIndexingMaps(), 0);
+  AffineMap keyMap = getMap(tile.op.getIndexingMaps(), 1);
+  auto queryType = cast<RankedTensorType>(tile.op.getQuery().getType());
+  MLIRContext *context = builder.getContext();
+  unsigned keyDim = *keyMap.getResultPosition(getAffineDimExpr(tile.loops.key, context));
+  int64_t keys = cast<RankedTensorType>(tile.op.getKey().getType()).getDimSize(keyDim);
+  bool partial = ShapedType::isDynamic(keys);
+
+  SmallVector<int64_t> shape;
+  SmallVector<OpFoldResult> sizes;
+  for (unsigned loop : getLoops(tile.map)) {
+    if (loop == unsigned(tile.loops.key)) {
+      shape.push_back(partial ? tile.plan.getKeys() : keys);
+      sizes.push_back(tensor::getMixedSize(builder, loc, tile.op.getKey(), keyDim));
+      continue;
+    }
+    shape.push_back(queryType.getDimSize(*queryMap.getResultPosition(getAffineDimExpr(loop, context))));
+    sizes.push_back(builder.getIndexAttr(shape.back()));
+  }
+  Value scratch = tensor::EmptyOp::create(builder, loc, shape, elementType);
+  if (partial) {
+    SmallVector<OpFoldResult> zeros(sizes.size(), builder.getIndexAttr(0)), ones(sizes.size(), builder.getIndexAttr(1));
+    scratch = tensor::ExtractSliceOp::create(builder, loc, scratch, zeros, sizes, ones);
+  }
+  return {scratch, tile.map};
+}
+
 MappedTensor buildSimilaritySum(OpBuilder &builder, const ScoredTile &tile, Value destination) {
   ScoredOpInterface op = tile.op;
   Location loc = op.getLoc();
@@ -141,7 +140,7 @@ MappedTensor buildSimilaritySum(OpBuilder &builder, const ScoredTile &tile, Valu
   std::swap(ins[0], ins[1]);
   llvm::append_range(ins, mapOperands(builder, tile, op.getSimilarityOperands(), getFirstElementMap(op)));
 
-  MappedTensor scores = destination ? MappedTensor{destination, tile.map} : buildScratch(builder, tile);
+  MappedTensor scores = destination ? MappedTensor{destination, tile.map} : buildScratch(builder, tile, tile.type);
   scores.value = linalg.fill("qk", 0.0, scores.value);
   SmallVector<unsigned> loops = getLoops(tile.map);
   loops.push_back(tile.loops.d);

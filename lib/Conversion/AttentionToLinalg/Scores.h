@@ -30,6 +30,9 @@ llvm::LogicalResult checkTile(const ScoredTile &tile);
 /// Loop number k of the op in a linalg op, as a position in the whole problem.
 mlir::Value buildPosition(mlir::OpBuilder &builder, ScoredOpInterface op, const LoopOrder &order, unsigned loop);
 
+/// A new tensor of the tile's orientation: a slice of one of static size, so that it becomes a static allocation.
+MappedTensor buildScratch(mlir::OpBuilder &builder, const ScoredTile &tile, mlir::Type elementType);
+
 /// Role `qk`: S = sum_d similarity(Q, K, x..), not yet scaled, in `destination` (of the tile's orientation) or else in
 /// a new scratch tensor.
 MappedTensor buildSimilaritySum(mlir::OpBuilder &builder, const ScoredTile &tile, mlir::Value destination = {});

@@ -9,6 +9,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Dialect/X86Vector/X86VectorDialect.h"
 
 using namespace mlir;
 
@@ -20,13 +21,14 @@ using Positions = SmallVector<Value>;
 
 class TileVectorizer {
 public:
-  TileVectorizer(RewriterBase &rewriter, linalg::GenericOp op, RegisterTile tile)
-      : b(rewriter), loc(op.getLoc()), op(op), tile(tile) {}
+  TileVectorizer(RewriterBase &rewriter, linalg::GenericOp op, RegisterTile tile, const PairedTiles &paired)
+      : b(rewriter), loc(op.getLoc()), op(op), tile(tile), paired(paired) {}
 
   FailureOr<Operation *> run();
 
 private:
   LogicalResult analyze();
+  void findPairs();
   void findInitializer();
 
   // Loop nests, from the outside in. Each calls the next for one block of its loop.
@@ -40,7 +42,11 @@ private:
                               SmallVectorImpl<Value> &accumulators);
   LogicalResult block(Positions &at, int64_t rows, int64_t vectors, int64_t width,
                       SmallVectorImpl<Value> &accumulators);
+  LogicalResult multiplyPairs(Positions &at, int64_t rows, int64_t vectors, int64_t width,
+                              SmallVectorImpl<Value> &accumulators);
+  void storePairs();
   LogicalResult transposedBlock(Positions &at, int64_t laneCount, bool wholeBlock);
+  LogicalResult transposedPairs(Positions &at);
   LogicalResult initialValue(OpOperand *output, Positions &at, int64_t width, Value &result);
 
   Value loadArgument(linalg::LinalgOp user, OpOperand &operand, ValueRange at, int lanes, int64_t width);
@@ -65,6 +71,7 @@ private:
   Location loc;
   linalg::GenericOp op;
   RegisterTile tile;
+  const PairedTiles &paired;
 
   SmallVector<OpFoldResult> extents;
   int lanesLoop = -1;      // -1: every output is a scalar
@@ -74,6 +81,16 @@ private:
   SmallVector<unsigned> outer, reductions;
   SmallVector<OpOperand *> carried;
   linalg::LinalgOp initializer; // erased with the op; null: none
+
+  /// The loop over rows of a paired tile that this op multiplies (then `product` says how) or writes; -1: none.
+  int pairedLoop = -1;
+  std::optional<PairProduct> product;
+  /// What one or two rows of a paired tile are to hold, in the order of the rows.
+  struct PairedRow {
+    OpOperand *output;
+    Value value, row, column;
+  };
+  SmallVector<PairedRow> pairedRows;
 };
 
 } // namespace
@@ -119,7 +136,29 @@ LogicalResult TileVectorizer::analyze() {
     transposedLoop = last.getPosition();
     llvm::erase(outer, unsigned(transposedLoop));
   }
+  findPairs();
+  if (product && lanesLoop < 0)
+    return op.emitError("cannot multiply pairs without lanes");
   return success();
+}
+
+void TileVectorizer::findPairs() {
+  product = paired.getProduct(op);
+  if (product) {
+    pairedLoop = product->loop;
+    // A row without a partner was stored with zeros beside it.
+    extents[pairedLoop] = affine::makeComposedFoldedAffineApply(b, loc, b.getAffineSymbolExpr(0).ceilDiv(2) * 2,
+                                                                ArrayRef<OpFoldResult>{extents[pairedLoop]});
+    return;
+  }
+  for (OpOperand &output : op.getDpsInitsMutable())
+    if (paired.contains(output.get()))
+      pairedLoop = cast<AffineDimExpr>(mapOf(&output).getResult(0)).getPosition();
+  // Both rows of a pair are made in one place: their loop goes innermost.
+  if (pairedLoop >= 0 && pairedLoop != transposedLoop && llvm::is_contained(outer, unsigned(pairedLoop))) {
+    llvm::erase(outer, unsigned(pairedLoop));
+    reductions.push_back(pairedLoop);
+  }
 }
 
 /// The op right before this one, if all it does is to initialise the one carried output elementwise.
@@ -305,10 +344,13 @@ LogicalResult TileVectorizer::reductionNest(unsigned index, Positions &at, int64
     return block(at, rows, vectors, width, accumulators);
   unsigned loopNumber = reductions[index];
   // The innermost loop of a contraction runs two steps an iteration: the loop's own instructions cost 1 to 2 % of it.
-  int64_t unroll = index + 1 == reductions.size() && rows > 1 ? 2 : 1;
+  bool isPaired = int(loopNumber) == pairedLoop, writesPairs = isPaired && !product;
+  int64_t unit = isPaired && product ? 2 : 1;
+  int64_t unroll = (index + 1 == reductions.size() && rows > 1) || writesPairs ? 2 : 1;
   auto size = getConstantIntValue(extents[loopNumber]);
   Value begin = constant(0);
-  for (int64_t step = unroll; step >= 1; --step) {
+  for (int64_t count = unroll; count >= 1; --count) {
+    int64_t step = count * unit;
     if (size && getConstantIntValue(begin) == size)
       continue;
     Value end = blocksEnd(loopNumber, begin, step);
@@ -316,11 +358,12 @@ LogicalResult TileVectorizer::reductionNest(unsigned index, Positions &at, int64
     auto forOp = scf::ForOp::create(b, loc, begin, end, constant(step), accumulators);
     b.setInsertionPointToStart(forOp.getBody());
     SmallVector<Value> inner(forOp.getRegionIterArgs());
-    for (int64_t k = 0; k < step; ++k) {
+    for (int64_t k = 0; k < step; k += unit) {
       at[loopNumber] = add(forOp.getInductionVar(), k);
       if (failed(reductionNest(index + 1, at, rows, vectors, width, inner)))
         return failure();
     }
+    storePairs();
     // A loop without results has its terminator already.
     if (inner.empty())
       b.setInsertionPoint(forOp.getBody()->getTerminator());
@@ -335,6 +378,8 @@ LogicalResult TileVectorizer::reductionNest(unsigned index, Positions &at, int64
 /// The body for each element of a register tile at one position of the reductions.
 LogicalResult TileVectorizer::block(Positions &at, int64_t rows, int64_t vectors, int64_t width,
                                     SmallVectorImpl<Value> &accumulators) {
+  if (product)
+    return multiplyPairs(at, rows, vectors, width, accumulators);
   SmallVector<Value> next(accumulators.size());
   // Operands are loaded once for all the elements that share them.
   DenseMap<std::tuple<unsigned, int64_t, int64_t>, Value> loaded;
@@ -359,6 +404,8 @@ LogicalResult TileVectorizer::block(Positions &at, int64_t rows, int64_t vectors
       for (auto [number, output] : llvm::enumerate(op.getDpsInitsMutable())) {
         if (auto *it = llvm::find(carried, &output); it != carried.end())
           next[((it - carried.begin()) * rows + row) * vectors + vector] = results[number];
+        else if (paired.contains(output.get()))
+          pairedRows.push_back({&output, results[number], position[pairedLoop], position[lanesLoop]});
         else
           storeElements(b, loc, results[number], output.get(), mapOf(&output), position, lanesLoop);
       }
@@ -367,8 +414,56 @@ LogicalResult TileVectorizer::block(Positions &at, int64_t rows, int64_t vectors
   return success();
 }
 
+/// Products of two positions of the reduction, added to the accumulators by one instruction each.
+LogicalResult TileVectorizer::multiplyPairs(Positions &at, int64_t rows, int64_t vectors, int64_t width,
+                                            SmallVectorImpl<Value> &accumulators) {
+  if (width != tile.lanes)
+    return op.emitError("cannot multiply pairs in a part of a vector: expects lanes of whole vectors");
+  AffineMap map = mapOf(product->broadcast);
+  SmallVector<Value> lanes, broadcast;
+  for (int64_t vector = 0; vector < vectors; ++vector) {
+    Positions position = elementAt(at, 0, vector, width);
+    lanes.push_back(PairedTiles::load(b, loc, product->lanes->get(), position[pairedLoop], position[lanesLoop], width));
+  }
+  for (int64_t row = 0; row < rows; ++row) {
+    Positions position = elementAt(at, row, 0, width);
+    SmallVector<Value> indices;
+    for (AffineExpr expr : map.getResults())
+      indices.push_back(position[cast<AffineDimExpr>(expr).getPosition()]);
+    Value memref = product->broadcast->get();
+    broadcast.push_back(paired.contains(memref) ? PairedTiles::broadcast(b, loc, memref, indices[0], indices[1], width)
+                                                : broadcastPair(b, loc, memref, indices, width));
+  }
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t vector = 0; vector < vectors; ++vector) {
+      Value &accumulator = accumulators[row * vectors + vector];
+      accumulator =
+          x86vector::DotBF16Op::create(b, loc, accumulator.getType(), accumulator, lanes[vector], broadcast[row]);
+    }
+  return success();
+}
+
+/// Stores the rows that wait: the second half beside the first, or zeros where there is none.
+void TileVectorizer::storePairs() {
+  if (pairedRows.empty())
+    return;
+  size_t half = pairedRows.size();
+  bool isPair = pairedRows.front().row != pairedRows.back().row;
+  if (isPair)
+    half /= 2;
+  for (size_t index = 0; index < half; ++index) {
+    const PairedRow &even = pairedRows[index];
+    Value odd = isPair ? pairedRows[half + index].value
+                       : Value(arith::ConstantOp::create(b, loc, b.getZeroAttr(even.value.getType())));
+    PairedTiles::store(b, loc, even.value, odd, even.output->get(), even.row, even.column);
+  }
+  pairedRows.clear();
+}
+
 /// Whole lanes x lanes blocks through registers, then single rows of whole vectors, then single elements.
 LogicalResult TileVectorizer::forTransposed(Positions &at) {
+  if (pairedLoop >= 0)
+    return transposedPairs(at);
   Value lanesEnd = blocksEnd(lanesLoop, constant(0), tile.lanes);
   Value otherEnd = blocksEnd(transposedLoop, constant(0), tile.lanes);
   if (failed(loop(constant(0), lanesEnd, tile.lanes, [&](Value lane) {
@@ -423,6 +518,60 @@ LogicalResult TileVectorizer::transposedBlock(Positions &at, int64_t width, bool
   return success();
 }
 
+/// As forTransposed, with pairs of elements as the lanes: whole blocks, then single pairs; nothing is computed.
+LogicalResult TileVectorizer::transposedPairs(Positions &at) {
+  OpOperand *output = op.getDpsInitOperand(0);
+  Value source = transposedOperand->get(), target = output->get();
+  AffineMap map = mapOf(transposedOperand);
+  int64_t lanes = tile.lanes;
+  auto bits = VectorType::get({lanes}, b.getI32Type()), pairs = VectorType::get({2 * lanes}, b.getBF16Type());
+  auto wholeBlock = [&](Value row) -> LogicalResult {
+    SmallVector<Value> rows;
+    for (int64_t lane = 0; lane < lanes; ++lane) {
+      Positions position = at;
+      position[lanesLoop] = add(at[lanesLoop], lane);
+      position[transposedLoop] = row;
+      Value neighbours = loadElements(b, loc, source, map, position, transposedLoop, 2 * lanes);
+      rows.push_back(vector::BitCastOp::create(b, loc, bits, neighbours));
+    }
+    for (auto [number, column] : llvm::enumerate(transposeVectors(b, loc, rows)))
+      PairedTiles::storePairs(b, loc, vector::BitCastOp::create(b, loc, pairs, column), target, add(row, 2 * number),
+                              at[lanesLoop]);
+    return success();
+  };
+  // `rows` is 2, or 1 for a last row without a partner.
+  auto single = [&](int64_t width, int64_t rows) {
+    return [&, width, rows](Value row) -> LogicalResult {
+      Value values[2];
+      for (int64_t k = 0; k < 2; ++k) {
+        Positions position = at;
+        position[transposedLoop] = add(row, k);
+        values[k] = k < rows ? gatherElements(b, loc, source, map, position, lanesLoop, width)
+                             : Value(arith::ConstantOp::create(b, loc, b.getZeroAttr(values[0].getType())));
+      }
+      PairedTiles::store(b, loc, values[0], values[1], target, row, at[lanesLoop]);
+      return success();
+    };
+  };
+  Value zero = constant(0), lanesEnd = blocksEnd(lanesLoop, zero, lanes);
+  auto forPairs = [&](Value begin, int64_t width) -> LogicalResult {
+    Value end = blocksEnd(transposedLoop, begin, 2);
+    if (failed(loop(begin, end, 2, single(width, 2))))
+      return failure();
+    return loop(end, extent(transposedLoop), 2, single(width, 1));
+  };
+  if (failed(loop(zero, lanesEnd, lanes, [&](Value lane) {
+        at[lanesLoop] = lane;
+        Value blocks = blocksEnd(transposedLoop, zero, 2 * lanes);
+        return failure(failed(loop(zero, blocks, 2 * lanes, wholeBlock)) || failed(forPairs(blocks, lanes)));
+      })))
+    return failure();
+  return loop(lanesEnd, extent(lanesLoop), 1, [&](Value lane) {
+    at[lanesLoop] = lane;
+    return forPairs(zero, 1);
+  });
+}
+
 FailureOr<Operation *> TileVectorizer::run() {
   if (!op.hasPureBufferSemantics())
     return op.emitError("expects buffers: run bufferisation first");
@@ -439,8 +588,9 @@ FailureOr<Operation *> TileVectorizer::run() {
   return erased;
 }
 
-FailureOr<Operation *> vectorizeTile(RewriterBase &rewriter, linalg::GenericOp op, RegisterTile tile) {
-  return TileVectorizer(rewriter, op, tile).run();
+FailureOr<Operation *> vectorizeTile(RewriterBase &rewriter, linalg::GenericOp op, RegisterTile tile,
+                                     const PairedTiles &paired) {
+  return TileVectorizer(rewriter, op, tile, paired).run();
 }
 
 } // namespace attn

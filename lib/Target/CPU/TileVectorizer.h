@@ -3,6 +3,7 @@
 #ifndef ATTN_LIB_TARGET_CPU_TILEVECTORIZER_H
 #define ATTN_LIB_TARGET_CPU_TILEVECTORIZER_H
 
+#include "PairedTiles.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/PatternMatch.h"
 
@@ -20,10 +21,10 @@ struct RegisterTile {
 /// The output's innermost loop becomes the lanes. Operands that do not use it are loaded as scalars and broadcast;
 /// operands in which it is not innermost are transposed in registers, `lanes` x `lanes` elements at a time (two
 /// parallel loops only). Outputs without the reduction loops stay in registers, `rows` x `vectors` of them; outputs
-/// with all loops are stored as they are made. Returns the initialiser that was erased too, or null; fails with a
-/// diagnostic at the op.
+/// with all loops are stored as they are made. `paired` says which tiles hold their rows in pairs. Returns the
+/// initialiser that was erased too, or null; fails with a diagnostic at the op.
 mlir::FailureOr<mlir::Operation *> vectorizeTile(mlir::RewriterBase &rewriter, mlir::linalg::GenericOp op,
-                                                 RegisterTile tile);
+                                                 RegisterTile tile, const PairedTiles &paired);
 
 } // namespace attn
 

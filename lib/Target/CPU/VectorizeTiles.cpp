@@ -9,9 +9,11 @@
 #include "attn/Dialect/Attention/IR/AttentionAttributes.h"
 #include "attn/Target/CPU/Passes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Dialect/X86Vector/X86VectorDialect.h"
 
 #define DEBUG_TYPE "attn-vectorize-tiles"
 
@@ -42,6 +44,7 @@ struct VectorizeTiles : impl::AttnVectorizeTilesPassBase<VectorizeTiles> {
     }
     RegisterTile tile{plan.getLanes(), plan.getRegisterTile()[0], plan.getRegisterTile()[1]};
     IRRewriter rewriter(&getContext());
+    PairedTiles paired(function, hasBf16Dot);
     DenseSet<Operation *> erased;
     // Backwards, so that an initialiser is still there when its reduction looks for it.
     for (Operation *op : llvm::reverse(ops)) {
@@ -57,7 +60,7 @@ struct VectorizeTiles : impl::AttnVectorizeTilesPassBase<VectorizeTiles> {
         }
         generic = *general;
       }
-      FailureOr<Operation *> initializer = vectorizeTile(rewriter, generic, tile);
+      FailureOr<Operation *> initializer = vectorizeTile(rewriter, generic, tile, paired);
       if (failed(initializer))
         return signalPassFailure();
       erased.insert(*initializer);

@@ -19,6 +19,19 @@ def AttnOutlineTasksPass : Pass<"attn-outline-tasks", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::memref::MemRefDialect"];
 }
 
+def AttnStagePairsPass : Pass<"attn-stage-pairs", "::mlir::func::FuncOp"> {
+  let summary = "Copy to scratch what products of bf16 pairs cannot read in place";
+  let description = [{
+    **Takes** functions whose `attn.plan` says `precision = bf16`; others are left alone. **Leaves**, before each product
+    acc + a * b of bf16 whose operand has the reduction as its outer dimension and is no scratch (V, whose keys are a row
+    apart), a copy of that operand (`attn.role = "stage"`) to a `memref.alloc` of whole pairs of rows, which the product
+    reads instead. attn-vectorize-tiles decides how such a tile lies.
+    **Cost**: each element of V is copied once per row tile that visits it.
+    (example: test/Target/CPU/stage-pairs.mlir)
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::memref::MemRefDialect"];
+}
+
 def AttnAssignWorkspacePass : Pass<"attn-assign-workspace", "::mlir::func::FuncOp"> {
   let summary = "Place every buffer of a task in the scratch memory its caller passes";
   let description = [{
@@ -37,14 +50,20 @@ def AttnVectorizeTilesPass : Pass<"attn-vectorize-tiles", "::mlir::func::FuncOp"
     **Leaves** `scf.for`, `vector`, `arith`, `math` and `memref` loads and stores of single elements. Contractions keep
     a block of accumulators in registers over all reductions; an elementwise op that only initialises a reduction's output
     (fill, rescale) moves into the load of its accumulators; operands whose rows lie across the lanes are transposed in
-    registers; masks are computed in 32-bit lanes where intervals show that exact, else in 64.
+    registers; masks are computed in 32-bit lanes where intervals show that exact, else in 64. With `bf16-dot`, products
+    of bf16 are taken two at a time along the reduction (`x86vector.avx512.dot`), and scratch tiles that only such
+    products read hold their rows in pairs.
     **Fails** on indexing maps that are no projected permutations and on body ops without a form on lanes.
     **Cost**: none hidden: every vector loaded or stored is one the linalg op names.
     **Source**: the "lanes are query rows" formulation of docs/Architecture.md; register blocking as Goto & van de Geijn 2008.
     (example: test/Target/CPU/vectorize-tiles.mlir)
   }];
-  let dependentDialects = ["::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect",
-                           "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
+  let options = [
+    Option<"hasBf16Dot", "bf16-dot", "bool", "false", "Whether the machine multiplies pairs of bf16 and adds in f32">
+  ];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect",
+                           "::mlir::x86vector::X86VectorDialect"];
 }
 
 def AttnExpandMathPass : Pass<"attn-expand-math", "::mlir::func::FuncOp"> {

@@ -23,7 +23,7 @@ void AttnDialect::registerAttributes() {
 }
 
 LogicalResult PlanAttr::verify(function_ref<InFlightDiagnostic()> emitError, Algorithm, Orientation, int64_t rows,
-                               int64_t keys, int64_t lanes, ArrayRef<int64_t> registerTile) {
+                               int64_t keys, int64_t lanes, ArrayRef<int64_t> registerTile, Precision) {
   // C1
   for (auto [name, value] : {std::pair("rows", rows), std::pair("keys", keys), std::pair("lanes", lanes)})
     if (value < 1)

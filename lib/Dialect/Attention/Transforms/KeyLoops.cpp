@@ -23,23 +23,18 @@ KeyLoops::KeyLoops(RowTile &tile)
   double inQuery = 1.0;
   scale = op.getScale().convertToDouble();
   exponentScale = llvm::numbers::log2e;
-  if (op.getSimilarity().empty()) {
+  if (op.getSimilarity().empty() && !isBf16()) {
     std::swap(inQuery, scale);
     if (op.getScore().empty()) {
       inQuery *= exponentScale;
       exponentScale = 1.0;
     }
   }
-  Type type = tile.accumulator;
-  query = tile.pack(0, tile.slice(op.getQuery(), tile.getOpMap(0)), nullptr, type,
-                    [&](OpBuilder &builder, Location bodyLoc, Value value) -> Value {
-                      if (value.getType() != type)
-                        value = arith::ExtFOp::create(builder, bodyLoc, type, value);
-                      if (inQuery == 1.0)
-                        return value;
-                      auto factor = arith::ConstantOp::create(builder, bodyLoc, builder.getFloatAttr(type, inQuery));
-                      return arith::MulFOp::create(builder, bodyLoc, value, factor);
-                    });
+  // A 16-bit Q stays as it is.
+  if (isBf16())
+    query = packQuery(getElementTypeOrSelf(op.getQuery().getType()), 1.0);
+  else
+    query = wideQuery = packQuery(tile.accumulator, inQuery);
   unsigned number = 3;
   addSources(op.getSimilarityOperands(), number, similarity);
   addSources(op.getScoreOperands(), number, score);
@@ -49,6 +44,24 @@ KeyLoops::KeyLoops(RowTile &tile)
     remark::missed(reason.op->getLoc(), remark::RemarkOpts::name("tile-and-fuse").category("tile-and-fuse"))
         << remark::reason("the mask is not affine in row and key: {0}", reason.text)
         << remark::suggest("without it, fewer key tiles may be visited, or more of them without mask");
+}
+
+TileOperand KeyLoops::packQuery(Type elementType, double factor) {
+  return tile.pack(0, tile.slice(op.getQuery(), tile.getOpMap(0)), nullptr, elementType,
+                   [&](OpBuilder &builder, Location bodyLoc, Value value) -> Value {
+                     if (value.getType() != elementType)
+                       value = arith::ExtFOp::create(builder, bodyLoc, elementType, value);
+                     if (factor == 1.0)
+                       return value;
+                     Value scalar =
+                         arith::ConstantOp::create(builder, bodyLoc, builder.getFloatAttr(elementType, factor));
+                     return arith::MulFOp::create(builder, bodyLoc, value, scalar);
+                   });
+}
+
+void KeyLoops::packWideQuery() {
+  if (isBf16())
+    wideQuery = packQuery(tile.accumulator, 1.0);
 }
 
 void KeyLoops::addSources(OperandRange tensors, unsigned &number, SmallVectorImpl<Source> &sources) {
@@ -66,10 +79,12 @@ SmallVector<TileOperand> KeyLoops::load(ArrayRef<Source> sources, const KeyTile 
   });
 }
 
-KeyLoops::Operands KeyLoops::load(const KeyTile &keys, bool withMask) {
+KeyLoops::Operands KeyLoops::load(const KeyTile &keys, bool withMask, bool inBf16) {
   Operands operands;
-  operands.query = query;
-  operands.key = tile.widen(tile.slice(op.getKey(), tile.getOpMap(1), &keys), keys);
+  operands.query = inBf16 ? query : wideQuery;
+  operands.key = tile.slice(op.getKey(), tile.getOpMap(1), &keys);
+  if (!inBf16)
+    operands.key = tile.widen(operands.key, keys);
   operands.similarity = load(similarity, keys);
   operands.score = load(score, keys);
   if (withMask)
@@ -192,8 +207,11 @@ SmallVector<Value> KeyLoops::visitAll(ValueRange init, TileBody body) {
 }
 
 SmallVector<Value> KeyLoops::step(const KeyTile &keys, ValueRange state, bool withMask, bool guarded) {
-  Operands operands = load(keys, withMask);
-  TileOperand value = tile.widen(tile.slice(op.getValue(), tile.getOpMap(2), &keys), keys);
+  bool inBf16 = isBf16() && !guarded;
+  Operands operands = load(keys, withMask, inBf16);
+  TileOperand value = tile.slice(op.getValue(), tile.getOpMap(2), &keys);
+  if (!inBf16)
+    value = tile.widen(value, keys);
   unsigned row = tile.rowLoop, e = tile.loops.e;
   ArrayAttr maps = getMaps(operands, &value, {tile.getMap({e, row}), tile.getMap({row})});
   auto online = OnlineOp::create(rewriter, loc, TypeRange(state), operands.query.value, operands.key.value, value.value,
@@ -218,6 +236,7 @@ SmallVector<Value> KeyLoops::accumulate() {
   auto redo = scf::IfOp::create(rewriter, loc, TypeRange(ValueRange(state)), bad, /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(rewriter);
   rewriter.setInsertionPointToStart(redo.thenBlock());
+  packWideQuery();
   // Refill the state that is there: fresh tensors would be buffers that leave this branch.
   SmallVector<Value> refilled;
   for (auto [value, start] : llvm::zip_equal(state, getStartValues()))
@@ -265,7 +284,7 @@ Value KeyLoops::hasNonFinite(Value acc) {
 }
 
 Value KeyLoops::weigh(const KeyTile &keys, ArrayRef<Value> state, bool withMask) {
-  Operands operands = load(keys, withMask);
+  Operands operands = load(keys, withMask, /*inBf16=*/false);
   unsigned row = tile.rowLoop, key = tile.loops.key;
   OpFoldResult zero = rewriter.getIndexAttr(0), one = rewriter.getIndexAttr(1);
   OpFoldResult rows = rewriter.getIndexAttr(tile.plan.getRows());
@@ -284,6 +303,7 @@ Value KeyLoops::weigh(const KeyTile &keys, ArrayRef<Value> state, bool withMask)
 }
 
 Value KeyLoops::writeWeights(ArrayRef<Value> state, const TileOperand &destination) {
+  packWideQuery();
   Value result = tile.fill(destination.value, tile.zero(tile.accumulator), "unpack").getResult(0);
   NamedAttribute role = rewriter.getNamedAttr(kRoleName, rewriter.getStringAttr("unpack"));
   // Where the tile, over [keys, rows], goes in the destination.

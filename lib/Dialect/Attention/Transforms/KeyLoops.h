@@ -37,9 +37,15 @@ private:
     std::optional<TileOperand> loaded;
   };
 
+  bool isBf16() const { return tile.plan.getPrecision() == Precision::BF16; }
   void addSources(mlir::OperandRange tensors, unsigned &number, llvm::SmallVectorImpl<Source> &sources);
   llvm::SmallVector<TileOperand> load(llvm::ArrayRef<Source> sources, const KeyTile &keys);
-  Operands load(const KeyTile &keys, bool withMask);
+  /// Q with rows last, times `factor`.
+  TileOperand packQuery(mlir::Type elementType, double factor);
+  /// `inBf16`: the operands of the contractions as they are, else in the accumulator's type.
+  Operands load(const KeyTile &keys, bool withMask, bool inBf16);
+  /// What `load` needs where it widens although the plan says bf16.
+  void packWideQuery();
   void cloneRegions(mlir::Region &similarity, mlir::Region &score, mlir::Region &mask, bool withMask);
   /// Maps in the order of a tile op's operands, then `others`. Ops without V have no `value`.
   mlir::ArrayAttr getMaps(const Operands &operands, const TileOperand *value, llvm::ArrayRef<mlir::AffineMap> others);
@@ -72,7 +78,7 @@ private:
   GenericOp op;
   KeyRanges ranges;
   std::optional<KeyBounds> bounds;
-  TileOperand query;
+  TileOperand query, wideQuery;
   llvm::SmallVector<Source> similarity, score, mask;
   double scale, exponentScale;
 };

@@ -37,6 +37,14 @@ static int64_t getElementBytes(Value tensor) {
   return getElementTypeOrSelf(tensor.getType()).getIntOrFloatBitWidth() / 8;
 }
 
+/// Products of bf16 pairs double the rate: they take pairs along d, and the similarity has to be the product of Q and
+/// K.
+static bool canMultiplyInBf16(GenericOp op, int64_t headSize) {
+  auto isBf16 = [](Value tensor) { return getElementTypeOrSelf(tensor.getType()).isBF16(); };
+  return op.getSimilarity().empty() && headSize % 2 == 0 && isBf16(op.getQuery()) && isBf16(op.getKey()) &&
+         isBf16(op.getValue());
+}
+
 FailureOr<PlanAttr> attn::selectPlan(GenericOp op, const TargetDescription &target) {
   LoopInfo loops = getLoopInfo(op);
   SmallVector<int64_t> sizes = getStaticLoopSizes(op);
@@ -73,12 +81,15 @@ FailureOr<PlanAttr> attn::selectPlan(GenericOp op, const TargetDescription &targ
   while (keys > fewestKeys && liveBytes(keys) > target.l2Bytes / 2)
     keys -= blockRows;
 
+  Precision precision =
+      target.hasBf16Dot && canMultiplyInBf16(op, sizes[loops.d]) ? Precision::BF16 : Precision::Accumulator;
+
   auto remark = remark::passed(op.getLoc(), remark::RemarkOpts::name("select-plan").category("select-plan"));
   remark << remark::metric("rows", rows) << remark::metric("keys", keys) << remark::metric("lanes", lanes)
          << remark::metric("register-rows", blockRows) << remark::metric("register-vectors", columns)
          << remark::metric("bytes-live", liveBytes(keys));
   return PlanAttr::get(op.getContext(), Algorithm::Online, Orientation::RowsMinor, rows, keys, lanes,
-                       {blockRows, columns});
+                       {blockRows, columns}, precision);
 }
 
 namespace {
@@ -86,7 +97,7 @@ struct SelectPlan : attn::impl::AttnSelectPlanPassBase<SelectPlan> {
   using AttnSelectPlanPassBase::AttnSelectPlanPassBase;
 
   void runOnOperation() override {
-    TargetDescription target{vectorBits, vectorRegisters, l1Bytes, l2Bytes};
+    TargetDescription target{vectorBits, vectorRegisters, l1Bytes, l2Bytes, hasBf16Dot};
     WalkResult result = getOperation()->walk([&](GenericOp op) {
       if (op->hasAttr(kPlanName))
         return WalkResult::advance();

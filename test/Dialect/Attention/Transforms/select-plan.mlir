@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// RUN: attn-opt %s -pass-pipeline='builtin.module(func.func(attn-select-plan{vector-bits=512 vector-registers=32 l2-bytes=1048576}))' | FileCheck %s --check-prefixes=CHECK,AVX512
+// RUN: attn-opt %s -pass-pipeline='builtin.module(func.func(attn-select-plan{vector-bits=512 vector-registers=32 l2-bytes=1048576 bf16-dot}))' | FileCheck %s --check-prefixes=CHECK,AVX512
 // RUN: attn-opt %s -pass-pipeline='builtin.module(func.func(attn-select-plan{vector-bits=256 vector-registers=16}))' | FileCheck %s --check-prefixes=CHECK,AVX2
 // RUN: attn-opt %s -pass-pipeline='builtin.module(func.func(attn-select-plan{vector-bits=128 vector-registers=16}))' | FileCheck %s --check-prefixes=CHECK,SSE
 // RUN: attn-opt %s -pass-pipeline='builtin.module(func.func(attn-select-plan))' --remarks-filter-passed=select-plan --remark-policy=all 2>&1 | FileCheck %s --check-prefix=REMARK
@@ -72,6 +72,29 @@ func.func @double(%q: tensor<2x?x64xf64>, %k: tensor<2x?x64xf64>, %v: tensor<2x?
   %0 = attn.generic ins(%q, %k, %v : tensor<2x?x64xf64>, tensor<2x?x64xf64>, tensor<2x?x48xf64>)
     outs(out %o : tensor<2x?x48xf64>) maps [#q, #k, #v, #o] normalizer(#attn.softmax)
   return %0 : tensor<2x?x48xf64>
+}
+
+// Pairs of bf16 where the machine has them; an odd D has no pairs.
+
+// CHECK-LABEL: func.func @pairs
+//      AVX512:   register_tile = [4, 4], precision = bf16>
+//    AVX2-NOT:   precision
+//         SSE:   return
+func.func @pairs(%q: tensor<2x?x64xbf16>, %k: tensor<2x?x64xbf16>, %v: tensor<2x?x48xbf16>,
+                 %o: tensor<2x?x48xbf16>) -> tensor<2x?x48xbf16> {
+  %0 = attn.generic ins(%q, %k, %v : tensor<2x?x64xbf16>, tensor<2x?x64xbf16>, tensor<2x?x48xbf16>)
+    outs(out %o : tensor<2x?x48xbf16>) maps [#q, #k, #v, #o] normalizer(#attn.softmax)
+  return %0 : tensor<2x?x48xbf16>
+}
+
+// CHECK-LABEL: func.func @no_pairs
+//   CHECK-NOT:   precision
+//       CHECK:   return
+func.func @no_pairs(%q: tensor<2x?x33xbf16>, %k: tensor<2x?x33xbf16>, %v: tensor<2x?x48xbf16>,
+                    %o: tensor<2x?x48xbf16>) -> tensor<2x?x48xbf16> {
+  %0 = attn.generic ins(%q, %k, %v : tensor<2x?x33xbf16>, tensor<2x?x33xbf16>, tensor<2x?x48xbf16>)
+    outs(out %o : tensor<2x?x48xbf16>) maps [#q, #k, #v, #o] normalizer(#attn.softmax)
+  return %0 : tensor<2x?x48xbf16>
 }
 
 // A plan given by hand stays.

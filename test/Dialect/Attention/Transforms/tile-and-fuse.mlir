@@ -495,3 +495,32 @@ func.func @widens_narrow_keys(%q: tensor<32x4xbf16>, %k: tensor<24x4xbf16>, %v: 
     outs(out %o : tensor<32x3xbf16>) maps [#q, #k, #v, #o] normalizer(#attn.softmax) {attn.plan = #plan}
   return %0 : tensor<32x3xbf16>
 }
+
+// -----
+
+// With products of bf16 nothing is widened, and Q is not scaled. Only rows that have to be redone are computed as without.
+
+#q = affine_map<(i, j, d, e) -> (i, d)>
+#k = affine_map<(i, j, d, e) -> (j, d)>
+#v = affine_map<(i, j, d, e) -> (j, e)>
+#o = affine_map<(i, j, d, e) -> (i, e)>
+#plan = #attn.plan<online, rows_minor, rows = 16, keys = 12, lanes = 16, register_tile = [4, 1], precision = bf16>
+
+// CHECK-LABEL: func.func @multiplies_in_bf16
+//       CHECK:   %[[Q:.+]] = linalg.generic {{.+}} outs(%{{.+}} : tensor<4x16xbf16>) {{.*}}"pack"
+//  CHECK-NEXT:   ^bb0(%[[IN:.+]]: bf16, %{{.+}}: bf16):
+//  CHECK-NEXT:     linalg.yield %[[IN]]
+//       CHECK:   scf.for
+//       CHECK:     %[[K:.+]] = tensor.extract_slice %{{.+}} : tensor<24x4xbf16> to tensor<12x4xbf16>
+//       CHECK:     %[[V:.+]] = tensor.extract_slice %{{.+}} : tensor<24x3xbf16> to tensor<12x3xbf16>
+//       CHECK:     attn.online ins(%[[Q]], %[[K]], %[[V]] : {{.+}} scale(5.000000e-01) exponent_scale(1.442695
+//       CHECK:   scf.if
+//       CHECK:     linalg.generic {{.+}} outs(%{{.+}} : tensor<4x16xf32>) {{.*}}"pack"
+//       CHECK:     attn.online guarded ins({{.+}} : tensor<4x16xf32>, tensor<?x4xf32>, tensor<?x3xf32>)
+func.func @multiplies_in_bf16(%q: tensor<16x4xbf16>, %k: tensor<24x4xbf16>, %v: tensor<24x3xbf16>,
+                              %o: tensor<16x3xbf16>) -> tensor<16x3xbf16> {
+  %0 = attn.generic ins(%q, %k, %v : tensor<16x4xbf16>, tensor<24x4xbf16>, tensor<24x3xbf16>)
+    outs(out %o : tensor<16x3xbf16>) maps [#q, #k, #v, #o] scale(5.000000e-01) normalizer(#attn.softmax)
+    {attn.plan = #plan}
+  return %0 : tensor<16x3xbf16>
+}

@@ -31,6 +31,9 @@ def Attn_Algorithm : Attn_I32Enum<"Algorithm", "how keys are visited", [
 def Attn_Orientation : Attn_I32Enum<"Orientation", "which dimension of a score tile is contiguous", [
   I32EnumAttrCase<"RowsMinor", 0, "rows_minor">]>;
 
+def Attn_Precision : Attn_I32Enum<"Precision", "in what the operands of the two contractions are multiplied", [
+  I32EnumAttrCase<"Accumulator", 0, "accumulator">, I32EnumAttrCase<"BF16", 1, "bf16">]>;
+
 class Attn_Attr<string name, string attrMnemonic, list<Trait> traits = []> : AttrDef<Attn_Dialect, name, traits> {
   let mnemonic = attrMnemonic;
 }
@@ -80,6 +83,10 @@ def Attn_IdentityAttr : Attn_NormalizerAttr<"Identity", "identity"> {
   }];
 }
 
+def Attn_PrecisionParameter : EnumParameter<Attn_Precision> {
+  let defaultValue = "::attn::Precision::Accumulator";
+}
+
 def Attn_PlanAttr : Attn_Attr<"Plan", "plan"> {
   let summary = "How one attention op is executed; chosen once, obeyed by every later stage";
   let description = [{
@@ -88,6 +95,8 @@ def Attn_PlanAttr : Attn_Attr<"Plan", "plan"> {
     * `rows`, `keys`: size of a row tile and of a key tile, in rows.
     * `lanes`: f32 elements of one vector register. `register_tile`: [rows, vectors] of the block of accumulators that a
       contraction keeps in registers.
+    * `precision`: `accumulator`, the default, multiplies in the accumulator's type; `bf16` takes Q, K, V as they are and
+      rounds the weights to bf16 for the product with V. Scores and sums are in the accumulator's type either way.
 
     **Constraints**
     * C1 `rows`, `keys` and `lanes` are at least 1.
@@ -97,13 +106,16 @@ def Attn_PlanAttr : Attn_Attr<"Plan", "plan"> {
     ```mlir
     #attn.plan<online, rows_minor, rows = 64, keys = 64, lanes = 16, register_tile = [4, 4]>
     ```
+    ```mlir
+    #attn.plan<online, rows_minor, rows = 64, keys = 64, lanes = 16, register_tile = [4, 4], precision = bf16>
+    ```
   }];
   let parameters = (ins EnumParameter<Attn_Algorithm>:$algorithm, EnumParameter<Attn_Orientation>:$orientation,
                         "int64_t":$rows, "int64_t":$keys, "int64_t":$lanes,
-                        ArrayRefParameter<"int64_t">:$registerTile);
+                        ArrayRefParameter<"int64_t">:$registerTile, Attn_PrecisionParameter:$precision);
   let assemblyFormat = [{
     `<` $algorithm `,` $orientation `,` `rows` `=` $rows `,` `keys` `=` $keys `,` `lanes` `=` $lanes `,`
-    `register_tile` `=` `[` $registerTile `]` `>`
+    `register_tile` `=` `[` $registerTile `]` (`,` `precision` `=` $precision^)? `>`
   }];
   let genVerifyDecl = 1;
 }

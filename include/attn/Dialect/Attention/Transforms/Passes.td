@@ -50,6 +50,8 @@ def AttnSelectPlanPass : InterfacePass<"attn-select-plan", "::mlir::FunctionOpIn
     * `rows`: 64, or the query rows rounded up to full vectors where they are known to be fewer.
     * `keys`: at most 128, a multiple of r; the score tile takes half of L1, and fewer keys, but at least 32, where all of
       a tile's operands would not fit half of L2.
+    * `precision`: bf16 where the machine multiplies pairs of bf16, Q, K and V hold them, D is even and the similarity is
+      their product.
     **Fails** when D or Dv is of unknown size. **Remark** (passed): the plan and the bytes that it keeps live.
     (example: test/Dialect/Attention/Transforms/select-plan.mlir @avx512)
   }];
@@ -57,7 +59,8 @@ def AttnSelectPlanPass : InterfacePass<"attn-select-plan", "::mlir::FunctionOpIn
     Option<"vectorBits", "vector-bits", "int64_t", "256", "Width of a vector register, in bits">,
     Option<"vectorRegisters", "vector-registers", "int64_t", "16", "Number of vector registers">,
     Option<"l1Bytes", "l1-bytes", "int64_t", "32768", "Size of the L1 data cache, in bytes">,
-    Option<"l2Bytes", "l2-bytes", "int64_t", "524288", "Size of the L2 cache, in bytes">
+    Option<"l2Bytes", "l2-bytes", "int64_t", "524288", "Size of the L2 cache, in bytes">,
+    Option<"hasBf16Dot", "bf16-dot", "bool", "false", "Whether the machine multiplies pairs of bf16 and adds in f32">
   ];
 }
 

@@ -31,8 +31,8 @@ GenericOp normalize(mlir::RewriterBase &rewriter, SdpaOp op);
 /// there are none.
 bool moveScoreMasks(mlir::RewriterBase &rewriter, GenericOp op);
 
-/// Replaces an attn.generic or an attention op on tiles by one linalg.generic for each step of its definition. Fails with an
-/// error for any other op.
+/// Replaces an attn.generic or an attention op on tiles by one linalg.generic for each step of its definition. Fails
+/// with an error for any other op.
 llvm::LogicalResult decomposeNaively(mlir::RewriterBase &rewriter, mlir::Operation *op);
 
 /// What the choice of tile sizes depends on.
@@ -41,6 +41,7 @@ struct TargetDescription {
   int64_t vectorRegisters = 16; ///< number of vector registers
   int64_t l1Bytes = 32768;      ///< L1 data cache, in bytes
   int64_t l2Bytes = 524288;     ///< L2 cache, in bytes
+  bool hasBf16Dot = false;      ///< multiplies pairs of bf16 and adds in f32
 };
 
 /// Chooses the plan of `op` without changing it. Fails with an error where D or Dv is of unknown size.
