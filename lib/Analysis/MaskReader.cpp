@@ -212,13 +212,24 @@ bool MaskReader::canRunOutside(Value value) {
          llvm::all_of(operation->getOperands(), [&](Value operand) { return canRunOutside(operand); });
 }
 
+std::string MaskReader::getName(Value value) {
+  unsigned numElements = op.getMaskOperands().size();
+  if (BlockArgument argument = asOperandOrCapture(value)) {
+    unsigned number = argument.getArgNumber();
+    return number < numElements ? "o" + std::to_string(number) : "c" + std::to_string(number - numElements);
+  }
+  if (auto index = value.getDefiningOp<IndexOp>())
+    return "loop" + std::to_string(index.getLoop());
+  return "(" + value.getDefiningOp()->getName().getStringRef().str() + ")";
+}
+
 unsigned MaskReader::getVariable(Value value) {
   auto it = variables.find(value);
   if (it != variables.end())
     return it->second;
   bool isSymbol = !dependsOnPair(value) && canRunOutside(value);
-  unsigned variable = system.add(isSymbol ? VariableKind::Symbol : VariableKind::Existential,
-                                 (isSymbol ? "s" : "unknown") + std::to_string(variables.size()));
+  unsigned variable =
+      system.add(isSymbol ? VariableKind::Symbol : VariableKind::Existential, isSymbol ? getName(value) : "unknown");
   if (isSymbol)
     symbols[variable] = {KeyRangeSymbol::Kind::RegionValue, value};
   else

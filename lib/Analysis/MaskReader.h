@@ -45,6 +45,8 @@ private:
 
   /// A variable for `value`: a symbol where the value is the same for all pairs, else an unknown.
   unsigned getVariable(mlir::Value value);
+  /// What explanations call a symbol (ExplainMask.h).
+  std::string getName(mlir::Value value);
   bool dependsOnPair(mlir::Value value);
   /// Whether the ops behind `value` may run outside of the region.
   bool canRunOutside(mlir::Value value);

@@ -2,6 +2,7 @@
 #include "TileIntervals.h"
 
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 
@@ -17,23 +18,24 @@ Piece TileInterval::getPiece(const TileSystem &system, unsigned tile, bool inRan
 }
 
 std::string TileInterval::toString(const TileSystem &system) const {
-  std::string text;
-  auto append = [&](const std::vector<TileBound> &bounds, int64_t sign, const char *division) {
-    for (auto [number, bound] : llvm::enumerate(bounds)) {
+  auto getBounds = [&](const std::vector<TileBound> &bounds, int64_t sign, const char *division) {
+    std::vector<std::string> texts;
+    for (const TileBound &bound : bounds) {
       std::string form = system.toString(bound.rest * sign);
-      text += number ? ", " : "";
-      text += bound.factor == 1 ? form : "(" + form + ")" + division + std::to_string(bound.factor);
+      texts.push_back(bound.factor == 1 ? form : "(" + form + ")" + division + std::to_string(bound.factor));
     }
+    return texts;
   };
-  text = needsZero && !lower.empty() ? "max(0, " : "max(";
-  if (lower.empty())
-    text += "0";
-  append(lower, -1, " ceildiv ");
-  text += ") <= j <= min(";
-  append(upper, 1, " floordiv ");
-  if (needsEnd || upper.empty())
-    text += upper.empty() ? "last" : ", last";
-  text += ")";
+  std::vector<std::string> lowerTexts = getBounds(lower, -1, " ceildiv "),
+                           upperTexts = getBounds(upper, 1, " floordiv ");
+  if (needsZero)
+    lowerTexts.insert(lowerTexts.begin(), "0");
+  if (needsEnd)
+    upperTexts.push_back("last");
+  auto combine = [](const char *function, const std::vector<std::string> &texts) {
+    return texts.size() == 1 ? texts.front() : function + ("(" + llvm::join(texts, ", ")) + ")";
+  };
+  std::string text = combine("max", lowerTexts) + " <= j <= " + combine("min", upperTexts);
   if (!conditions.empty())
     text += " if " + system.toString(conditions);
   if (!guards.empty())

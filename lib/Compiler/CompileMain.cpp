@@ -40,6 +40,13 @@ struct CommandLine {
                            cl::value_desc("name"), cl::init("native"), cl::cat(category)};
   cl::opt<unsigned> optLevel{cl::Prefix, "O", cl::desc("Optimisation level of LLVM, 0 to 3 (default 3)"), cl::init(3),
                              cl::cat(category)};
+  cl::opt<Explain> explain{
+      "explain", cl::desc("Print to standard output what was understood, and compile nothing"),
+      cl::values(clEnumValN(Explain::Mask, "mask", "constraints, formulas for visited keys, loops, and a picture")),
+      cl::init(Explain::None), cl::cat(category)};
+  cl::opt<std::string> explainValues{"explain-values",
+                                     cl::desc("Numbers for the picture: N=300,M=500,c0=16 (c capture, o mask operand)"),
+                                     cl::value_desc("list"), cl::cat(category)};
   cl::opt<bool> debugInfo{"g", cl::desc("Line tables that point into the input"), cl::cat(category)};
 };
 } // namespace
@@ -84,7 +91,8 @@ static LogicalResult run(ModuleOp module, const CommandLine &line, Emit emit, St
 
 int attn::compileMain(int argc, char **argv, const DialectRegistry &registry) {
   llvm::InitLLVM init(argc, argv);
-  releaseOptionNames({"o", "emit", "header", "start-after", "stop-after", "cpu", "O", "g"});
+  releaseOptionNames(
+      {"o", "emit", "header", "start-after", "stop-after", "cpu", "O", "g", "explain", "explain-values"});
   CommandLine line;
   registerAsmPrinterCLOptions();
   registerMLIRContextCLOptions();
@@ -107,7 +115,11 @@ int attn::compileMain(int argc, char **argv, const DialectRegistry &registry) {
     return reportError(kTool, "--header: goes with --emit=obj and --emit=shared");
   if (emit == Emit::Shared && line.output == "-")
     return reportError(kTool, "--emit=shared: expects a file name in -o");
-  if (emit == Emit::Object && line.output == "-" && llvm::outs().is_displayed())
+  if (line.explain != Explain::None && (stops || line.output != "-" || !line.header.empty()))
+    return reportError(kTool, "--explain: prints to standard output and goes with no -o, --header or --stop-after");
+  if (line.explain != Explain::None && line.startAfter > Stage::Plan)
+    return reportError(kTool, "--explain: masks are explained at stage plan, which --start-after skips");
+  if (line.explain == Explain::None && emit == Emit::Object && line.output == "-" && llvm::outs().is_displayed())
     return reportError(kTool, "--emit=obj: expects a file name in -o, standard output is a terminal");
 
   CompileOptions options;
@@ -123,5 +135,7 @@ int attn::compileMain(int argc, char **argv, const DialectRegistry &registry) {
   Input input(registry);
   if (failed(input.parse(kTool, line.input)))
     return 1;
+  if (line.explain != Explain::None)
+    return failed(explain(*input.module, line.explain, line.explainValues, options));
   return failed(run(*input.module, line, emit, line.stopAfter, options));
 }

@@ -55,6 +55,14 @@ LogicalResult attn::lowerToStage(ModuleOp module, Stage last, const CompileOptio
   });
 }
 
+LogicalResult attn::explain(ModuleOp module, Explain what, llvm::StringRef values, const CompileOptions &options) {
+  return runPasses(module, options, [&](OpPassManager &pm) {
+    buildCPUPipeline(pm, options.startAfter, Stage::Plan, options.target.cpu);
+    addExplanation(pm, what, values);
+    return success();
+  });
+}
+
 /// Everything up to LLVM IR. The returned module has the layout of `machine`.
 static FailureOr<std::unique_ptr<llvm::Module>> translate(ModuleOp module, llvm::LLVMContext &context,
                                                           llvm::TargetMachine &machine, const CompileOptions &options,

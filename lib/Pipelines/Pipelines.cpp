@@ -52,4 +52,9 @@ void buildCPUPipeline(OpPassManager &pm, Stage from, Stage to, const CPUDescript
   addStage(Stage::Target, StageContract::Target, [&] { buildTargetStage(pm, cpu); });
 }
 
+void addExplanation(OpPassManager &pm, Explain what, StringRef values) {
+  if (what == Explain::Mask)
+    pm.addPass(createAttnExplainMasksPass({values.str()}));
+}
+
 } // namespace attn

@@ -50,6 +50,13 @@ void buildTargetStage(mlir::OpPassManager &pm, const CPUDescription &cpu);
 /// `from`.
 void buildCPUPipeline(mlir::OpPassManager &pm, Stage from, Stage to, const CPUDescription &cpu);
 
+/// What --explain asks for.
+enum class Explain { None, Mask };
+
+/// Prints to standard output what was understood of the module as the plan stage leaves it, without changing it.
+/// `values` gives numbers to symbols, as in "N=300,M=500,c0=16".
+void addExplanation(mlir::OpPassManager &pm, Explain what, llvm::StringRef values);
+
 } // namespace attn
 
 #endif // ATTN_PIPELINES_PIPELINES_H

@@ -64,6 +64,22 @@ def AttnSelectPlanPass : InterfacePass<"attn-select-plan", "::mlir::FunctionOpIn
   ];
 }
 
+def AttnExplainMasksPass : Pass<"attn-explain-masks"> {
+  let summary = "Print what the compiler understood of each mask";
+  let description = [{
+    **Takes** `attn.generic` with a plan (stage `plan`). **Leaves** the IR as it is. **Prints**, to standard output, for each
+    mask: constraints on kept and masked pairs; formulas for what a row tile visits and for what has masked pairs; whether
+    they are exact, and which ops were not understood; the loops that come of it; and, where `values` gives a number to
+    all that matters, a picture of full, partial and empty tiles with the number that is needed (docs/Masks.md).
+    **Fails** for an op without plan.
+    (example: test/Dialect/Attention/Transforms/explain-masks.mlir)
+  }];
+  let options = [
+    Option<"values", "values", "std::string", "\"\"",
+           "Numbers for a picture: N=300;M=500;c0=16 (c capture, o mask operand, loop position)">
+  ];
+}
+
 def AttnTileAndFusePass : InterfacePass<"attn-tile-and-fuse", "::mlir::FunctionOpInterface"> {
   let summary = "Cut attention into row tiles and key tiles";
   let description = [{
