@@ -5,8 +5,8 @@ import collections
 
 import onnx
 import onnxruntime
+from attn_mlir.onnx import make_session
 from errors import DemoError
-from model import make_session
 
 
 def extract_layer(model, layer, values):

@@ -8,7 +8,6 @@ import budget
 import numpy
 from baseline import Baseline
 from errors import DemoError
-from kernel import Problem
 
 
 @dataclasses.dataclass
@@ -25,25 +24,6 @@ class Row:
 
     def agrees(self):
         return self.worst <= 1  # false for NaN
-
-
-def make_operands(layer, values):
-    """The arrays of a layer as the kernel sees them: ([q, k, v, bias if there is one], expected out)."""
-    for name in [*layer.inputs(), layer.out.tensor]:
-        array = values[name]
-        if array.dtype != numpy.float32:
-            raise DemoError(f"'{name}' of '{layer.name}' holds {array.dtype} (kernels are compiled for float32)")
-        if name != layer.bias and array.ndim != 4:
-            raise DemoError(f"'{name}' of '{layer.name}' has rank {array.ndim} (expected 4: B, heads, rows, columns)")
-    inputs = [operand.view(values[operand.tensor]) for operand in (layer.query, layer.key, layer.value)]
-    if layer.bias is not None:
-        inputs.append(values[layer.bias])
-    return inputs, layer.out.view(values[layer.out.tensor])
-
-
-def describe_problem(layer, inputs):
-    bias = inputs[3].shape if layer.bias is not None else None
-    return Problem(*(array.shape for array in inputs[:3]), bias, layer.scale)
 
 
 def compare(got, expected, allowed):
@@ -67,7 +47,7 @@ def best_times(functions, rounds):
 
 def check_layer(model, layer, values, kernel, rounds):
     """Calls the kernel of a layer, compares and times it. Returns the Row and the onnxruntime nodes timed beside it."""
-    inputs, expected = make_operands(layer, values)
+    inputs, expected = layer.views(values), layer.out.view(values[layer.out.tensor])
     # NaN, so that an element that the kernel forgets cannot pass for a result.
     out = layer.out.view(numpy.full_like(values[layer.out.tensor], numpy.nan))
     call = kernel.prepare(inputs, out)

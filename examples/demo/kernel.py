@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """One attention op, compiled with attn-compile for the shapes at hand and called through the C header that it wrote."""
 
-import dataclasses
 import os
 import re
 import shutil
@@ -9,38 +8,6 @@ import subprocess
 
 import numpy
 from errors import DemoError
-
-
-@dataclasses.dataclass(frozen=True)
-class Problem:
-    """What a kernel is compiled for; layers that agree in it share one."""
-
-    query: tuple[int, ...]  # [B, H, N, D]
-    key: tuple[int, ...]  # [B, Hkv, M, D]
-    value: tuple[int, ...]  # [B, Hkv, M, Dv]
-    bias: tuple[int, ...] | None  # broadcasts to [B, H, N, M]
-    scale: float
-
-    def arguments(self):
-        """(name, shape) of the kernel's inputs, in order."""
-        named = [("q", self.query), ("k", self.key), ("v", self.value), ("bias", self.bias)]
-        return [(name, shape) for name, shape in named if shape is not None]
-
-    def out(self):
-        return (*self.query[:3], self.value[3])
-
-    def to_mlir(self, name):
-        """The module that attn-compile gets."""
-        types = {argument: _tensor_type(shape) for argument, shape in self.arguments()}
-        parameters = ", ".join(f'%{argument}: {type} {{attn.name = "{argument}"}}' for argument, type in types.items())
-        bias = f" bias(%bias : {types['bias']})" if self.bias is not None else ""
-        out = _tensor_type(self.out())
-        return (
-            f"func.func @{name}({parameters}) -> {out} {{\n"
-            f"  %out = attn.sdpa %q, %k, %v{bias} scale({self.scale:.17e})\n"
-            f"      : ({types['q']}, {types['k']}, {types['v']}) -> {out}\n"
-            f"  return %out : {out}\n}}\n"
-        )
 
 
 def write_text(path, text):
@@ -52,18 +19,14 @@ def write_text(path, text):
         raise DemoError(f"cannot write '{error.filename}': {error.strerror}; --output names another folder") from None
 
 
-def _tensor_type(shape):
-    return f"tensor<{'x'.join(map(str, shape))}xf32>"
-
-
 class Kernel:
     """A shared library with one kernel; its files are left in `folder`."""
 
-    def __init__(self, problem, name, folder):
-        self.problem, self.name = problem, name
+    def __init__(self, op, name, folder):
+        self.op, self.name = op, name
         self.source, self.library, self.header = (folder / f"{name}.{end}" for end in ("mlir", "so", "h"))
         self.caller = folder / f"{name}_call.c"
-        write_text(self.source, problem.to_mlir(name))
+        write_text(self.source, op.to_mlir(name))
         _run("attn-compile", self.source, "--emit=shared", "-o", self.library, f"--header={self.header}")
         header = self.header.read_text()
         self._messages = dict(re.findall(r'case (ATTN_\w+):\s+return "(.+?)";', header))
@@ -87,13 +50,13 @@ class Kernel:
         if built != self._lib.ATTN_ABI_VERSION:
             raise DemoError(f"'{self.library}' has ABI version {built}, its header {self._lib.ATTN_ABI_VERSION}")
 
-    def prepare(self, inputs, out):
-        """A function without arguments that runs the kernel from `inputs` (arrays, in order) into `out`.
+    def prepare(self, inputs, *outs):
+        """A function without arguments that runs the kernel from `inputs` (arrays, in order) into `outs`.
 
         Arrays may be any views with an innermost stride of 1: their strides are handed over and nothing is copied.
         """
         types = self.ffi.typeof(self._function).args
-        arrays = [*inputs, out]
+        arrays = [*inputs, *outs]
         if len(types) != 1 + len(arrays):
             raise DemoError(f"'{self.header}': {self.name} takes {len(types) - 1} views, the layer has {len(arrays)}")
         views = [self._view(pointer.item, array) for pointer, array in zip(types[1:], arrays, strict=True)]
@@ -132,26 +95,33 @@ class Kernel:
 
     def write_caller(self, inputs, out):
         """Writes a C function that makes the call of prepare(), for people to start from."""
-        names = [*(name for name, _ in self.problem.arguments()), "out"]
+        names = [*(name for name, _ in self.op.inputs()), "out"]
+        views = [_write_view(name, array) for name, array in zip(names, [*inputs, out], strict=True)]
         lines = [
             f'#include "{self.header.name}"',
             "#include <stdlib.h>",
             "",
             f"int32_t attend({', '.join(f'float *{name}' for name in names)}) {{",
-        ]
-        for name, array in zip(names, [*inputs, out], strict=True):
-            sizes, strides = (", ".join(map(str, numbers)) for numbers in (array.shape, _strides(array)))
-            lines.append(f"  attn_view{array.ndim}_f32 {name}_view = {{{name}, {{{sizes}}}, {{{strides}}}}};")
-        views = ", ".join(f"&{name}_view" for name in names)
-        lines += [
+            *views,
             f"  size_t bytes = {self.name}_workspace_size(1);",
             "  attn_call call = {ATTN_ABI_VERSION, 1, malloc(bytes), bytes, NULL, NULL};",
-            f"  int32_t status = {self.name}(&call, {views});",
+            f"  int32_t status = {self.name}(&call, {', '.join(f'&{name}_view' for name in names)});",
             "  free(call.workspace);",
             "  return status; /* ATTN_OK, or attn_status_message(status) says why not */",
             "}",
         ]
         write_text(self.caller, "\n".join(lines) + "\n")
+
+    def call_lines(self):
+        """The three lines of the C function that say how a kernel is called: a view, the call, the function."""
+        lines = self.caller.read_text().splitlines()
+        first_view = next(line for line in lines if "q_view = " in line)
+        return [first_view, *(line for line in lines if line.startswith(("  attn_call", "  int32_t status")))]
+
+
+def _write_view(name, array):
+    sizes, strides = (", ".join(map(str, numbers)) for numbers in (array.shape, _strides(array)))
+    return f"  attn_view{array.ndim}_f32 {name}_view = {{{name}, {{{sizes}}}, {{{strides}}}}};"
 
 
 def _strides(array):

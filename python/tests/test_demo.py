@@ -5,6 +5,7 @@ Without the packages of python/requirements-demo.txt these tests fail with the d
 """
 
 import ctypes
+import importlib
 import os
 import pathlib
 import re
@@ -18,13 +19,15 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEMO = ROOT / "examples/demo"
+SENTENCE = "The cat sat on the mat because it was tired."
 ROW = re.compile(r"^layer\.(\d)/attention/self +(\S+) +(\S+) +(\S+) +(\S+) +(\S+) +(\S+)% +(\S+) +(\S+)(.*)$", re.M)
 
 
 @pytest.fixture(autouse=True)
 def modules(monkeypatch):
-    """The demo's own modules, as the script sees them."""
+    """The demo's own modules and the package, as the script sees them."""
     monkeypatch.syspath_prepend(DEMO)
+    importlib.import_module("package")
 
 
 def run_demo(output, *arguments, path=""):
@@ -38,29 +41,53 @@ def rows_of(done):
     return ROW.findall(done.stdout)
 
 
-def test_real_model(tmp_path):
-    done = run_demo(tmp_path)
+@pytest.fixture(scope="module")
+def default_run(tmp_path_factory):
+    """What ./dev demo does without options, and the folder it wrote."""
+    folder = tmp_path_factory.mktemp("demo")
+    return run_demo(folder), folder
+
+
+def test_real_model(default_run):
+    done, folder = default_run
     rows = rows_of(done)
     assert done.returncode == 0
     assert "paraphrase-MiniLM-L3-v2.onnx: 354 nodes, 3 attention layers" in done.stdout
     assert "13 tokens: [cls] the cat sat on the mat because it was tired . [sep]" in done.stdout
-    assert [row[0] for row in rows] == ["0", "1", "2"]
-    for _, query, key, mask, difference, budget, worst, kernel, onnxruntime, note in rows:
-        assert (query, key, mask) == ("1x12x13x32", "1x12x13x32", "1x1x1x13")
+    assert "7 tokens and 6 of padding: [cls] rain fell all day . [sep]" in done.stdout
+    assert [row[0] for row in rows] == ["0", "1", "2"] * 2
+    for i, (_, query, key, mask, difference, budget, worst, kernel, onnxruntime, note) in enumerate(rows):
+        batch = 1 + i // 3
+        assert (query, key, mask) == (f"{batch}x12x13x32", f"{batch}x12x13x32", f"{batch}x1x1x13")
         # Another order of the same sums: neither equal to the last bit nor near the budget.
         assert 0 < float(difference) < float(budget) < 1e-3
         assert float(worst) < 100
         assert float(kernel) > 0 and float(onnxruntime) > 0
         assert note == ""
     assert "4 Transpose, 2 MatMul, Div, Add, Softmax" in done.stdout
-    assert done.stdout.endswith("3 of 3 layers agree with the model\n")
-    # One kernel serves the three layers; what it consists of is listed and there.
-    files = sorted(path.name for path in tmp_path.iterdir())
-    assert files == ["attention_0.h", "attention_0.mlir", "attention_0.so", "attention_0_call.c"]
-    for path in tmp_path.iterdir():
+    assert done.stdout.endswith("6 of 6 layers agree with the model; all comparisons are within their budgets\n")
+
+
+def test_whole_model_agrees(default_run):
+    what = r"^(hidden states|sentence embedding|output|padded sentence).*? (\S+e-\d+) +(\S+)$"
+    whole = re.findall(what, default_run[0].stdout, re.M)
+    expected = ["hidden states", "sentence embedding", "output"]
+    assert [row[0] for row in whole] == [*expected, *expected, "padded sentence"]
+    for _, difference, budget in whole:
+        assert 0 < float(difference) < float(budget) < 1e-4
+
+
+def test_files_are_listed_and_the_c_is_shown(default_run):
+    done, folder = default_run
+    # One kernel serves the three layers of a run.
+    names = [f"attention_{i}{end}" for i in (0, 1) for end in (".h", ".mlir", ".so", "_call.c")]
+    assert sorted(path.name for path in folder.iterdir()) == names
+    for path in folder.iterdir():
         assert f"{path.stat().st_size} bytes  {path}\n" in done.stdout
-    for line in (tmp_path / "attention_0_call.c").read_text().splitlines():
-        assert line in done.stdout
+    caller = (folder / "attention_0_call.c").read_text().splitlines()
+    shown = done.stdout.partition("how C calls it")[2].splitlines()[2:5]
+    assert [line.split()[0] for line in shown] == ["attn_view4_f32", "attn_call", "int32_t"]
+    assert all(line.removeprefix("  ") in caller for line in shown)
 
 
 def test_sentences_of_two_lengths_are_padded(tmp_path):
@@ -77,7 +104,7 @@ def test_words_are_those_of_the_model():
     import model
 
     words = model.Words()
-    ids, mask = words.encode(["The cat sat on the mat because it was tired.", "Unbelievable"])
+    ids, mask = words.encode([SENTENCE, "Unbelievable"])
     assert ids[0].tolist() == [101, 1996, 4937, 2938, 2006, 1996, 13523, 2138, 2009, 2001, 5458, 1012, 102]
     assert ids[1].tolist() == [101, 23653, 102] + [0] * 10
     assert mask.tolist() == [[1] * 13, [1, 1, 1] + [0] * 10]
@@ -104,11 +131,13 @@ def test_a_wrong_scale_is_noticed(tmp_path):
     spoilt.parent.mkdir()
     spoilt.write_text(f'#!/bin/sh\nsed -i "s/scale(1.76776/scale(1.77776/" "$1"\nexec {real} "$@"\n')
     spoilt.chmod(0o755)
-    done = run_demo(tmp_path / "out", path=f"{spoilt.parent}:")
+    done = run_demo(tmp_path / "out", "--sentence", SENTENCE, path=f"{spoilt.parent}:")
     assert done.returncode == 1
     assert [row[-1].strip() for row in rows_of(done)] == ["DISAGREES"] * 3
     assert "scale(1.77776" in (tmp_path / "out/attention_0.mlir").read_text()
-    assert "0 of 3 layers agree with the model" in done.stdout
+    assert re.search(r"^hidden states .*DISAGREES$", done.stdout, re.M)
+    assert re.search(r"^sentence embedding .*DISAGREES$", done.stdout, re.M)
+    assert "0 of 3 layers agree with the model; 6 comparisons failed" in done.stdout
 
 
 def spoil_element(inputs, out):
@@ -137,9 +166,14 @@ def test_a_wrong_result_is_noticed(fault, tmp_path, monkeypatch, capsys):
         return lambda: (call(), fault(inputs, out))
 
     monkeypatch.setattr(kernel.Kernel, "prepare", prepare_spoilt)
-    sentences = ["--sentence", "The cat sat on the mat because it was tired.", "--sentence", "Paris"]
+    sentences = ["--sentence", SENTENCE, "--sentence", "Paris"]
     assert demo.main(["--rounds", "1", "--output", str(tmp_path), *sentences]) == 1
-    assert "0 of 3 layers agree with the model" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "0 of 3 layers agree with the model" in shown
+    # The layers' checks hand the model's own tensors to each layer; the whole model sees the fault as well.
+    assert re.search(r"^hidden states .*DISAGREES$", shown, re.M)
+    if fault is forget_mask:
+        assert re.search(r"^padded sentence.*DISAGREES$", shown, re.M)
 
 
 # The matcher, on graphs of one layer.
@@ -149,31 +183,35 @@ def test_a_wrong_result_is_noticed(fault, tmp_path, monkeypatch, capsys):
 def test_recognised_spellings_run_and_agree(name, tmp_path):
     import compare
     import kernel
-    import layers
     import model
+    from attn_mlir.onnx import SplitModel, describe_op, find_attention
 
     graph = demo_graphs.RECOGNISED[name]
-    (layer,) = layers.find_attention(graph)
+    (layer,) = find_attention(graph)
     assert layer.name == "the_weights"
     feeds = demo_graphs.make_feeds()
     values = model.run_with_taps(graph, feeds, [*layer.inputs(), layer.out.tensor])
-    inputs, out = compare.make_operands(layer, values)
+    inputs, out = layer.views(values), layer.out.view(values[layer.out.tensor])
     assert [array.shape for array in (*inputs[:3], out)] == [(2, 3, 5, 8), (2, 3, 7, 8), (2, 3, 7, 4), (2, 3, 5, 4)]
     # What enters is the model's own memory, not a copy of it.
     assert all(numpy.shares_memory(array, feeds[name]) for array, name in zip(inputs[:3], "qkv", strict=True))
-    compiled = kernel.Kernel(compare.describe_problem(layer, inputs), "attention", tmp_path)
+    compiled = kernel.Kernel(describe_op(layer, inputs), "attention", tmp_path)
     row, _ = compare.check_layer(graph, layer, values, compiled, rounds=1)
     assert row.agrees(), row
     assert row.bias == {"no_mask": None, "mask_is_a_weight": (2, 1, 1, 1)}.get(name, (2, 1, 1, 7))
+    # Taken out of its graph and put back as a kernel it gives the graph's result.
+    split = SplitModel(graph, [layer])
+    whole = split.run(feeds, lambda _, views, out: compiled.prepare(views, out)())
+    assert abs(whole[layer.out.tensor] - values[layer.out.tensor]).max() < 1e-5
 
 
 @pytest.mark.parametrize("name", demo_graphs.REFUSED)
 def test_other_spellings_are_refused_by_name(name):
-    import layers
+    from attn_mlir.onnx import MatchError, find_attention
 
     graph, says = demo_graphs.REFUSED[name]
-    with pytest.raises(layers.MatchError) as error:
-        layers.find_attention(graph)
+    with pytest.raises(MatchError) as error:
+        find_attention(graph)
     assert re.match(r"Softmax 'the_\w+' is not recognised as attention: ", str(error.value))
     assert says in str(error.value)
 
@@ -266,14 +304,13 @@ def test_command_line(tmp_path):
 
 def test_the_c_that_is_shown_compiles_and_agrees(tmp_path):
     import budget
-    import compare
     import kernel
-    import layers
+    from attn_mlir.onnx import describe_op, find_attention
 
-    (layer,) = layers.find_attention(demo_graphs.RECOGNISED["div_then_mask"])
+    (layer,) = find_attention(demo_graphs.RECOGNISED["div_then_mask"])
     values = {**demo_graphs.make_feeds(), "y": numpy.full((2, 5, 3, 4), numpy.nan, numpy.float32)}
-    inputs, out = compare.make_operands(layer, values)
-    compiled = kernel.Kernel(compare.describe_problem(layer, inputs), "attention", tmp_path)
+    inputs, out = layer.views(values), layer.out.view(values[layer.out.tensor])
+    compiled = kernel.Kernel(describe_op(layer, inputs), "attention", tmp_path)
     compiled.write_caller(inputs, out)
     flags = ["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-shared", "-fPIC"]
     command = ["clang-22", *flags, compiled.caller, compiled.library, "-o", tmp_path / "caller.so"]
@@ -290,9 +327,10 @@ def test_the_c_that_is_shown_compiles_and_agrees(tmp_path):
 
 def test_status_of_a_refused_call_is_told(tmp_path):
     import kernel
+    from attn_mlir.onnx import AttentionOp
     from errors import DemoError
 
-    problem = kernel.Problem((1, 2, 3, 8), (1, 2, 4, 8), (1, 2, 4, 8), None, 0.5)
+    problem = AttentionOp((1, 2, 3, 8), (1, 2, 4, 8), (1, 2, 4, 8), None, 0.5)
     compiled = kernel.Kernel(problem, "attention", tmp_path)
     q, k, v, out = (
         numpy.zeros(shape, numpy.float32) for shape in (problem.query, problem.key, problem.value, problem.query)

@@ -8,65 +8,8 @@ Scale and mask may be missing. Transposes around it are looked through, so that 
 as they lie in the model's memory. Nodes inside If, Loop and Scan are not looked at.
 """
 
-import dataclasses
-
-import numpy
-import onnx
-
-
-class MatchError(Exception):
-    """The graph has no attention, or one that is not recognised: names the node and why."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Operand:
-    """A tensor of the graph, and the transposition that makes [batch, heads, rows, columns] of it."""
-
-    tensor: str
-    perm: tuple[int, ...]
-
-    def view(self, array):
-        """`array`, a value of the tensor, as [batch, heads, rows, columns]: no copy."""
-        return array.transpose(self.perm)
-
-
-@dataclasses.dataclass(frozen=True)
-class AttentionLayer:
-    name: str  # of the Softmax node
-    query: Operand  # [B, H, N, D]
-    key: Operand  # [B, H, M, D], not K^T
-    value: Operand  # [B, H, M, Dv]
-    bias: str | None  # added to the scaled scores; broadcasts to [B, H, N, M]
-    scale: float
-    out: Operand  # [B, H, N, Dv]
-
-    def inputs(self):
-        """Tensors that enter, each once: packed or shared projections may name one several times."""
-        names = [self.query.tensor, self.key.tensor, self.value.tensor, self.bias]
-        return list(dict.fromkeys(name for name in names if name))
-
-
-class GraphIndex:
-    """Who makes and who reads each tensor of a graph."""
-
-    def __init__(self, graph):
-        self.producers = {name: node for node in graph.node for name in node.output if name}
-        self.consumers = {}
-        for node in graph.node:
-            for name in node.input:
-                self.consumers.setdefault(name, []).append(node)
-        self.outputs = {output.name for output in graph.output}
-        self.initializers = {tensor.name: tensor for tensor in graph.initializer}
-
-    def constant(self, name):
-        """The value of a constant tensor, None for others."""
-        if name in self.initializers:
-            return onnx.numpy_helper.to_array(self.initializers[name])
-        node = self.producers.get(name)
-        if node is None or node.op_type != "Constant":
-            return None
-        value = onnx.helper.get_attribute_value(node.attribute[0])
-        return onnx.numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else numpy.asarray(value)
+from attn_mlir.onnx._graph import GraphIndex, get_attribute
+from attn_mlir.onnx._layer import AttentionLayer, MatchError, Operand
 
 
 def find_attention(model):
@@ -91,7 +34,7 @@ def _match(index, opset, softmax):
     def refuse(why):
         raise MatchError(f"Softmax '{softmax.name}' is not recognised as attention: {why}")
 
-    axis = _attribute(softmax, "axis", -1 if opset >= 13 else 1)
+    axis = get_attribute(softmax, "axis", -1 if opset >= 13 else 1)
     if axis not in (-1, 3):
         refuse(f"its axis is {axis} (expected -1 or 3, the keys)")
     mixes = index.consumers[softmax.output[0]]
@@ -122,15 +65,12 @@ def _match(index, opset, softmax):
     value = _trace_back(index, mixes[0].input[1], (0, 1, 2, 3))
     if key is None:
         refuse(f"'{node.input[1]}', the keys of {_describe(node)}, is not a transposed tensor with D innermost")
-    return AttentionLayer(softmax.name, query, key, value, bias, scale, _trace_forward(index, mixes[0].output[0]))
+    out = _trace_forward(index, mixes[0].output[0])
+    return AttentionLayer(softmax.name, query, key, value, bias, scale, softmax.output[0], out)
 
 
 def _describe(node):
     return f"{node.op_type} '{node.name}'"
-
-
-def _attribute(node, name, default):
-    return next((onnx.helper.get_attribute_value(entry) for entry in node.attribute if entry.name == name), default)
 
 
 def _scale_step(index, node):
@@ -165,7 +105,7 @@ def _trace_back(index, tensor, perm):
         node = index.producers.get(tensor)
         if node is None or node.op_type != "Transpose":
             return found
-        inner = _attribute(node, "perm", [3, 2, 1, 0])
+        inner = get_attribute(node, "perm", [3, 2, 1, 0])
         if len(inner) != 4:
             return found
         tensor, perm = node.input[0], tuple(inner[axis] for axis in perm)
@@ -175,7 +115,7 @@ def _trace_forward(index, tensor):
     """The result where it comes to lie: behind a Transpose that alone reads it and leaves its columns innermost."""
     readers = index.consumers.get(tensor, [])
     if tensor not in index.outputs and len(readers) == 1 and readers[0].op_type == "Transpose":
-        perm = _attribute(readers[0], "perm", [3, 2, 1, 0])
+        perm = get_attribute(readers[0], "perm", [3, 2, 1, 0])
         if len(perm) == 4 and perm[3] == 3:
             return Operand(readers[0].output[0], tuple(perm.index(axis) for axis in range(4)))
     return Operand(tensor, (0, 1, 2, 3))
