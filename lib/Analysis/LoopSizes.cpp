@@ -2,6 +2,7 @@
 #include "attn/Analysis/LoopSizes.h"
 
 #include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/TypeUtilities.h"
 
 using namespace mlir;
 

@@ -4,6 +4,7 @@
 // sec. 2.3); a split into few values. Only where no variable allows any of them the real shadow is taken.
 #include "Projection.h"
 
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/STLExtras.h"
 
 using namespace mlir;

@@ -2,6 +2,7 @@
 // Shrinks a file as long as a script finds it interesting.
 
 #include "attn/Pipelines/Registration.h"
+#include "mlir/IR/DialectRegistry.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Tools/mlir-reduce/MlirReduceMain.h"
 #include "llvm/Support/raw_ostream.h"

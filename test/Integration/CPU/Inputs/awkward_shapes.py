@@ -3,8 +3,8 @@
 
 usage: awkward_shapes.py SEED D[,D..] [D[,D..]..]      (1..256 stands for all of them)
 
-For each D: a kernel with lse, of random element type, Dv, head group, layout and mask, called with two random sets of lengths,
-strides and threads, and with NaN or infinities somewhere. Prints the command of every case that failed.
+For each D: a kernel with lse, of random element type, Dv, head group, layout and mask, called with two random sets of
+lengths, strides and threads, and with NaN or infinities somewhere. Prints the command of every case that failed.
 """
 
 import pathlib
