@@ -3,6 +3,7 @@
 #include "attn/Compiler/CompileMain.h"
 
 #include "attn/Compiler/Compiler.h"
+#include "attn/Compiler/Explain.h"
 #include "attn/Compiler/Tool.h"
 
 #include "mlir/IR/AsmState.h"
@@ -40,13 +41,7 @@ struct CommandLine {
                            cl::value_desc("name"), cl::init("native"), cl::cat(category)};
   cl::opt<unsigned> optLevel{cl::Prefix, "O", cl::desc("Optimisation level of LLVM, 0 to 3 (default 3)"), cl::init(3),
                              cl::cat(category)};
-  cl::opt<Explain> explain{
-      "explain", cl::desc("Print to standard output what was understood, and compile nothing"),
-      cl::values(clEnumValN(Explain::Mask, "mask", "constraints, formulas for visited keys, loops, and a picture")),
-      cl::init(Explain::None), cl::cat(category)};
-  cl::opt<std::string> explainValues{"explain-values",
-                                     cl::desc("Numbers for the picture: N=300,M=500,c0=16 (c capture, o mask operand)"),
-                                     cl::value_desc("list"), cl::cat(category)};
+  ExplainOption explain{category};
   cl::opt<bool> debugInfo{"g", cl::desc("Line tables that point into the input"), cl::cat(category)};
 };
 } // namespace
@@ -91,8 +86,8 @@ static LogicalResult run(ModuleOp module, const CommandLine &line, Emit emit, St
 
 int attn::compileMain(int argc, char **argv, const DialectRegistry &registry) {
   llvm::InitLLVM init(argc, argv);
-  releaseOptionNames(
-      {"o", "emit", "header", "start-after", "stop-after", "cpu", "O", "g", "explain", "explain-values"});
+  releaseOptionNames({"o", "emit", "header", "start-after", "stop-after", "cpu", "O", "g"});
+  releaseOptionNames(ExplainOption::getNames());
   CommandLine line;
   registerAsmPrinterCLOptions();
   registerMLIRContextCLOptions();
@@ -101,10 +96,12 @@ int attn::compileMain(int argc, char **argv, const DialectRegistry &registry) {
   parseCommandLine(argc, argv, kTool, line.category,
                    "attention compiler: MLIR with attention ops to C-callable kernels\n\n"
                    "  attn-compile kernel.mlir --emit=obj -o kernel.o --header=kernel.h\n"
-                   "  attn-compile kernel.mlir --stop-after=tile\n");
+                   "  attn-compile kernel.mlir --stop-after=tile\n"
+                   "  attn-compile kernel.mlir --explain=plan --shape=q=1x12x77x64\n");
 
   bool stops = line.stopAfter.getNumOccurrences() > 0;
-  Emit emit = line.emit.getNumOccurrences() == 0 && stops ? Emit::Mlir : line.emit;
+  bool emits = line.emit.getNumOccurrences() > 0;
+  Emit emit = !emits && stops ? Emit::Mlir : line.emit;
   if (stops && emit != Emit::Mlir)
     return reportError(kTool, "--stop-after: only --emit=mlir shows a stage, the other kinds need all stages");
   if (line.stopAfter < line.startAfter)
@@ -115,11 +112,15 @@ int attn::compileMain(int argc, char **argv, const DialectRegistry &registry) {
     return reportError(kTool, "--header: goes with --emit=obj and --emit=shared");
   if (emit == Emit::Shared && line.output == "-")
     return reportError(kTool, "--emit=shared: expects a file name in -o");
-  if (line.explain != Explain::None && (stops || line.output != "-" || !line.header.empty()))
-    return reportError(kTool, "--explain: prints to standard output and goes with no -o, --header or --stop-after");
-  if (line.explain != Explain::None && line.startAfter > Stage::Plan)
-    return reportError(kTool, "--explain: masks are explained at stage plan, which --start-after skips");
-  if (line.explain == Explain::None && emit == Emit::Object && line.output == "-" && llvm::outs().is_displayed())
+  llvm::Expected<Explain> topics = line.explain.get();
+  if (!topics)
+    return reportError(kTool, llvm::toString(topics.takeError()));
+  if (line.explain && (stops || emits || line.output != "-" || !line.header.empty()))
+    return reportError(kTool,
+                       "--explain: prints to standard output and goes with no -o, --emit, --header or --stop-after");
+  if (line.explain && line.startAfter > Stage::Plan)
+    return reportError(kTool, "--explain: explains what stage plan leaves, which --start-after skips");
+  if (!line.explain && emit == Emit::Object && line.output == "-" && llvm::outs().is_displayed())
     return reportError(kTool, "--emit=obj: expects a file name in -o, standard output is a terminal");
 
   CompileOptions options;
@@ -135,7 +136,7 @@ int attn::compileMain(int argc, char **argv, const DialectRegistry &registry) {
   Input input(registry);
   if (failed(input.parse(kTool, line.input)))
     return 1;
-  if (line.explain != Explain::None)
-    return failed(explain(*input.module, line.explain, line.explainValues, options));
+  if (line.explain)
+    return failed(explain(*input.module, *topics, options));
   return failed(run(*input.module, line, emit, line.stopAfter, options));
 }

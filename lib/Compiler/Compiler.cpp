@@ -55,10 +55,10 @@ LogicalResult attn::lowerToStage(ModuleOp module, Stage last, const CompileOptio
   });
 }
 
-LogicalResult attn::explain(ModuleOp module, Explain what, llvm::StringRef values, const CompileOptions &options) {
+LogicalResult attn::explain(ModuleOp module, const Explain &what, const CompileOptions &options) {
   return runPasses(module, options, [&](OpPassManager &pm) {
     buildCPUPipeline(pm, options.startAfter, Stage::Plan, options.target.cpu);
-    addExplanation(pm, what, values);
+    addExplanation(pm, what, options.target.cpu);
     return success();
   });
 }

@@ -52,9 +52,19 @@ void buildCPUPipeline(OpPassManager &pm, Stage from, Stage to, const CPUDescript
   addStage(Stage::Target, StageContract::Target, [&] { buildTargetStage(pm, cpu); });
 }
 
-void addExplanation(OpPassManager &pm, Explain what, StringRef values) {
-  if (what == Explain::Mask)
-    pm.addPass(createAttnExplainMasksPass({values.str()}));
+void addExplanation(OpPassManager &pm, const Explain &what, const CPUDescription &cpu) {
+  if (what.mask)
+    pm.addPass(createAttnExplainMasksPass({what.values}));
+  if (!what.plan)
+    return;
+  AttnExplainPlanPassOptions options;
+  options.vectorBits = cpu.vectorBits;
+  options.vectorRegisters = cpu.vectorRegisters;
+  options.hasBf16Dot = cpu.hasBf16Dot;
+  options.json = what.json;
+  options.shapes.assign(what.shapes.begin(), what.shapes.end());
+  options.scalars.assign(what.scalars.begin(), what.scalars.end());
+  pm.addPass(createAttnExplainPlanPass(options));
 }
 
 } // namespace attn

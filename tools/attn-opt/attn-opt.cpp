@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Runs any pass, ours or upstream's, alone or in a pipeline; --explain adds what our analyses have to say.
 
+#include "attn/Compiler/Explain.h"
+#include "attn/Compiler/Tool.h"
 #include "attn/Pipelines/Pipelines.h"
 #include "attn/Pipelines/Registration.h"
 #include "mlir/IR/DialectRegistry.h"
@@ -11,30 +13,27 @@
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/ToolOutputFile.h"
 
-namespace cl = llvm::cl;
-
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   mlir::DialectRegistry registry;
   attn::registerAllDialects(registry);
   attn::registerAllPasses();
-  cl::opt<attn::Explain> explain{
-      "explain", cl::desc("After all passes, print what was understood of ops that carry a plan"),
-      cl::values(clEnumValN(attn::Explain::Mask, "mask", "constraints, formulas for visited keys, and a picture")),
-      cl::init(attn::Explain::None)};
-  cl::opt<std::string> values{"explain-values", cl::desc("Numbers for the picture: N=300,M=500,c0=16"),
-                              cl::value_desc("list")};
+  attn::releaseOptionNames(attn::ExplainOption::getNames());
+  attn::ExplainOption explain(llvm::cl::getGeneralCategory());
   auto [inputName, outputName] =
       mlir::registerAndParseCLIOptions(argc, argv, "attention compiler: pass driver\n", registry);
   mlir::MlirOptMainConfig config = mlir::MlirOptMainConfig::createFromCLOptions();
-  if (config.shouldShowDialects() || config.shouldListPasses() || explain == attn::Explain::None)
+  if (config.shouldShowDialects() || config.shouldListPasses() || !explain)
     return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, inputName, outputName, registry));
 
+  llvm::Expected<attn::Explain> topics = explain.get();
+  if (!topics)
+    return attn::reportError("attn-opt", llvm::toString(topics.takeError()));
   mlir::MlirOptMainConfig withoutExplanation = config;
   config.setPassPipelineSetupFn([&](mlir::PassManager &pm) -> mlir::LogicalResult {
     if (mlir::failed(withoutExplanation.setupPassPipeline(pm)))
       return mlir::failure();
-    attn::addExplanation(pm, explain, values);
+    attn::addExplanation(pm, *topics, attn::CPUDescription());
     return mlir::success();
   });
   std::string error;

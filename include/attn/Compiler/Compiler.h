@@ -42,7 +42,7 @@ struct CompiledModule {
 mlir::LogicalResult lowerToStage(mlir::ModuleOp module, Stage last, const CompileOptions &options);
 
 /// Runs the stages up to `plan`, then prints to standard output what `what` asks for (addExplanation()).
-mlir::LogicalResult explain(mlir::ModuleOp module, Explain what, llvm::StringRef values, const CompileOptions &options);
+mlir::LogicalResult explain(mlir::ModuleOp module, const Explain &what, const CompileOptions &options);
 
 /// Lowers `module` to an ELF object whose only global symbols are the entry points of its
 /// kernels. Fails with a diagnostic on `module`, also when it has no kernel or the object would need other symbols.

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace mlir {
 class OpPassManager;
@@ -51,11 +52,19 @@ void buildTargetStage(mlir::OpPassManager &pm, const CPUDescription &cpu);
 void buildCPUPipeline(mlir::OpPassManager &pm, Stage from, Stage to, const CPUDescription &cpu);
 
 /// What --explain asks for.
-enum class Explain { None, Mask };
+struct Explain {
+  bool mask = false, plan = false;
+  /// The plan as one line of JSON for each op instead of text.
+  bool json = false;
+  /// Numbers for symbols of a mask: "N=300,M=500,c0=16".
+  std::string values;
+  /// Sizes and integer arguments for the costs of a plan: "q=1x12x77x64", "window=256".
+  std::vector<std::string> shapes, scalars;
+};
 
-/// Prints to standard output what was understood of the module as the plan stage leaves it, without changing it.
-/// `values` gives numbers to symbols, as in "N=300,M=500,c0=16".
-void addExplanation(mlir::OpPassManager &pm, Explain what, llvm::StringRef values);
+/// Prints to standard output what was understood of and decided for the module as the plan stage leaves it, without
+/// changing it. `cpu` is what the plans were made for.
+void addExplanation(mlir::OpPassManager &pm, const Explain &what, const CPUDescription &cpu);
 
 } // namespace attn
 

@@ -8,6 +8,7 @@
 #include "mlir/IR/Remarks.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Pass/Pass.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 
 namespace attn {
@@ -26,41 +27,63 @@ static constexpr int64_t kMostKeys = 128;
 /// for it. K and V themselves are read once per row tile and need no cache.
 static constexpr int64_t kFewestKeys = 32;
 
-/// Bytes that one iteration of the key loop touches.
-static int64_t getLiveBytes(int64_t rows, int64_t keys, int64_t headSize, int64_t valueSize, int64_t keyBytes,
-                            int64_t valueBytes, int64_t accBytes) {
-  int64_t rowTile = rows * (headSize + valueSize) * accBytes;
-  return rowTile + keys * (headSize * keyBytes + valueSize * valueBytes) + keys * rows * accBytes;
-}
-
 static int64_t getElementBytes(Value tensor) {
   return getElementTypeOrSelf(tensor.getType()).getIntOrFloatBitWidth() / 8;
 }
 
 /// Products of bf16 pairs double the rate: they take pairs along d, and the similarity has to be the product of Q and
-/// K.
-static bool canMultiplyInBf16(GenericOp op, int64_t headSize) {
+/// K. Empty if they will do, else what is in the way.
+static std::string whyNotBf16(GenericOp op, int64_t headSize, const TargetDescription &target) {
   auto isBf16 = [](Value tensor) { return getElementTypeOrSelf(tensor.getType()).isBF16(); };
-  return op.getSimilarity().empty() && headSize % 2 == 0 && isBf16(op.getQuery()) && isBf16(op.getKey()) &&
-         isBf16(op.getValue());
+  if (!isBf16(op.getQuery()) || !isBf16(op.getKey()) || !isBf16(op.getValue()))
+    return "Q, K and V are not all bf16";
+  if (!target.hasBf16Dot)
+    return "the machine does not multiply pairs of bf16";
+  if (!op.getSimilarity().empty())
+    return "the similarity is not the product of Q and K";
+  return headSize % 2 == 0 ? "" : "D is odd, and bf16 is multiplied in pairs";
 }
 
-FailureOr<PlanAttr> attn::selectPlan(GenericOp op, const TargetDescription &target) {
+static int64_t getLiveBytes(GenericOp op, int64_t rows, int64_t keys) {
+  LoopInfo loops = getLoopInfo(op);
+  SmallVector<int64_t> sizes = getStaticLoopSizes(op);
+  int64_t headSize = sizes[loops.d], valueSize = sizes[loops.e], accBytes = getAccumulatorType(op).getWidth() / 8;
+  int64_t rowTile = rows * (headSize + valueSize) * accBytes;
+  int64_t keyTile = keys * (headSize * getElementBytes(op.getKey()) + valueSize * getElementBytes(op.getValue()));
+  return rowTile + keyTile + keys * rows * accBytes;
+}
+
+int64_t attn::getLiveBytes(GenericOp op, PlanAttr plan) { return ::getLiveBytes(op, plan.getRows(), plan.getKeys()); }
+
+FailureOr<PlanChoice> attn::choosePlan(GenericOp op, const TargetDescription &target) {
   LoopInfo loops = getLoopInfo(op);
   SmallVector<int64_t> sizes = getStaticLoopSizes(op);
   for (auto [loop, letter] : {std::pair(loops.d, "D"), std::pair(loops.e, "Dv")})
     if (ShapedType::isDynamic(sizes[loop]))
       return op.emitError("cannot plan with '") << letter << "' of unknown size: compiling asks for a static one";
-  int64_t accBytes = getAccumulatorType(op).getWidth() / 8;
-  int64_t lanes = target.vectorBits / 8 / accBytes;
+  PlanChoice choice;
+  auto because = [&](StringRef name, const auto &value, std::string text) {
+    choice.reasons.push_back({name, llvm::formatv("{0}", value), std::move(text)});
+  };
+
+  int64_t accBits = getAccumulatorType(op).getWidth(), accBytes = accBits / 8;
+  int64_t lanes = target.vectorBits / accBits;
+  because("lanes", lanes,
+          llvm::formatv("a vector register of {0} bits / {1} bits of a score", target.vectorBits, accBits));
 
   // Vectors of a row tile, and of those how many a block of accumulators spans.
   int64_t queryRows = sizes[getTiledRowLoop(loops, sizes)];
   int64_t rows = llvm::alignTo(kRows, lanes);
-  if (!ShapedType::isDynamic(queryRows))
-    rows = std::min<int64_t>(rows, llvm::alignTo(std::max<int64_t>(queryRows, 1), lanes));
+  if (int64_t fewer = llvm::alignTo(std::max<int64_t>(queryRows, 1), lanes);
+      !ShapedType::isDynamic(queryRows) && fewer < rows) {
+    rows = fewer;
+    because("rows", rows,
+            llvm::formatv("{0} query rows <= {1}, up to a multiple of {2} lanes", queryRows, kRows, lanes));
+  } else {
+    because("rows", rows, llvm::formatv("query rows that share each load of K and V: at most {0}", rows));
+  }
   bool manyRegisters = target.vectorRegisters >= 32;
-  int64_t columns = manyRegisters ? 4 : 2;
+  int64_t mostColumns = manyRegisters ? 4 : 2, columns = mostColumns;
   while (rows / lanes % columns != 0)
     --columns;
   // 4 x 4 of 32 registers ran fastest, up to 24 accumulators without spills; of 16 registers 12 leave two for the row
@@ -69,27 +92,53 @@ FailureOr<PlanAttr> attn::selectPlan(GenericOp op, const TargetDescription &targ
   for (int64_t candidate : {2, 4, 6, 8, 12, 16})
     if (candidate * columns <= budget)
       blockRows = candidate;
+  because("register_tile", llvm::formatv("[{0}, {1}]", blockRows, columns).str(),
+          llvm::formatv("{0} x {1} accumulators <= {2} of {3} registers; {1} <= {4} vectors, a divisor of the {5} of a "
+                        "row tile",
+                        blockRows, columns, budget, target.vectorRegisters, mostColumns, rows / lanes));
 
-  int64_t keyBytes = getElementBytes(op.getKey()), valueBytes = getElementBytes(op.getValue());
-  auto liveBytes = [&](int64_t keys) {
-    return getLiveBytes(rows, keys, sizes[loops.d], sizes[loops.e], keyBytes, valueBytes, accBytes);
-  };
   // Scores are written once and read three times: half of L1 is theirs, the rest is for what streams past.
-  int64_t keys = llvm::alignTo(std::max<int64_t>(target.l1Bytes / 2 / (rows * accBytes), 1), blockRows);
-  keys = std::min<int64_t>(keys, llvm::alignDown(kMostKeys, blockRows));
-  int64_t fewestKeys = llvm::alignTo(kFewestKeys, blockRows);
-  while (keys > fewestKeys && liveBytes(keys) > target.l2Bytes / 2)
+  int64_t scores = std::max<int64_t>(target.l1Bytes / 2 / (rows * accBytes), 1);
+  int64_t byScores = llvm::alignTo(scores, blockRows), most = llvm::alignDown(kMostKeys, blockRows);
+  int64_t keys = std::min(byScores, most), fewestKeys = llvm::alignTo(kFewestKeys, blockRows);
+  while (keys > fewestKeys && ::getLiveBytes(op, rows, keys) > target.l2Bytes / 2)
     keys -= blockRows;
+  int64_t liveBytes = ::getLiveBytes(op, rows, keys);
+  std::string fits = llvm::formatv("live bytes {0} {1} {2}, half of L2", liveBytes,
+                                   liveBytes <= target.l2Bytes / 2 ? "<=" : ">", target.l2Bytes / 2);
+  if (keys < std::min(byScores, most) && liveBytes <= target.l2Bytes / 2)
+    because("keys", keys,
+            llvm::formatv("{0}, where {1} keys have {2}", fits, keys + blockRows,
+                          ::getLiveBytes(op, rows, keys + blockRows)));
+  else if (keys < std::min(byScores, most))
+    because("keys", keys,
+            llvm::formatv("at least {0}, up to a multiple of {1}, although {2}", kFewestKeys, blockRows, fits));
+  else if (keys < byScores)
+    because("keys", keys, llvm::formatv("at most {0}, down to a multiple of {1}; {2}", kMostKeys, blockRows, fits));
+  else
+    because("keys", keys,
+            llvm::formatv("{0} keys x {1} rows x {2} bytes of scores <= {3}, half of L1, up to a multiple of {4}; {5}",
+                          scores, rows, accBytes, target.l1Bytes / 2, blockRows, fits));
+  std::string obstacle = whyNotBf16(op, sizes[loops.d], target);
+  Precision precision = obstacle.empty() ? Precision::BF16 : Precision::Accumulator;
+  because("precision", stringifyPrecision(precision),
+          obstacle.empty() ? "the machine multiplies pairs of bf16, which Q, K and V hold, and D is even" : obstacle);
+  choice.plan = PlanAttr::get(op.getContext(), Algorithm::Online, Orientation::RowsMinor, rows, keys, lanes,
+                              {blockRows, columns}, precision);
+  return choice;
+}
 
-  Precision precision =
-      target.hasBf16Dot && canMultiplyInBf16(op, sizes[loops.d]) ? Precision::BF16 : Precision::Accumulator;
-
+FailureOr<PlanAttr> attn::selectPlan(GenericOp op, const TargetDescription &target) {
+  FailureOr<PlanChoice> choice = choosePlan(op, target);
+  if (failed(choice))
+    return failure();
+  PlanAttr plan = choice->plan;
   auto remark = remark::passed(op.getLoc(), remark::RemarkOpts::name("select-plan").category("select-plan"));
-  remark << remark::metric("rows", rows) << remark::metric("keys", keys) << remark::metric("lanes", lanes)
-         << remark::metric("register-rows", blockRows) << remark::metric("register-vectors", columns)
-         << remark::metric("bytes-live", liveBytes(keys));
-  return PlanAttr::get(op.getContext(), Algorithm::Online, Orientation::RowsMinor, rows, keys, lanes,
-                       {blockRows, columns}, precision);
+  remark << remark::metric("rows", plan.getRows()) << remark::metric("keys", plan.getKeys())
+         << remark::metric("lanes", plan.getLanes()) << remark::metric("register-rows", plan.getRegisterTile()[0])
+         << remark::metric("register-vectors", plan.getRegisterTile()[1])
+         << remark::metric("bytes-live", attn::getLiveBytes(op, plan));
+  return plan;
 }
 
 namespace {

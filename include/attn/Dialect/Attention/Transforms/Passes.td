@@ -80,6 +80,35 @@ def AttnExplainMasksPass : Pass<"attn-explain-masks"> {
   ];
 }
 
+def AttnExplainPlanPass : Pass<"attn-explain-plan", "::mlir::ModuleOp"> {
+  let summary = "Say why each plan is what it is, and what it will cost";
+  let description = [{
+    **Takes** `attn.generic` with a plan (stage `plan`). **Leaves** the IR as it is. **Prints**, to standard output, for each op, as
+    text or as one line of JSON:
+    * each number of the plan with the inequality that set it, or what would have been chosen where it was given;
+    * tasks, and the key tiles they visit, of those that there are: the loops of attn-tile-and-fuse, run on a copy;
+    * flops of the two products, exponentials, and bytes: what one key tile keeps live, what tasks read and write, and
+      the tensors, each counted once.
+
+    Sizes that types leave open, and scalar arguments, are taken from `shape` and `arg`; what depends on others, or on
+    elements of a tensor, is said to be unknown. Rows that are redone for a NaN or an infinity are not counted.
+    **Fails** on an attention op without plan, and for names in `shape` or `arg` that no argument has.
+    (example: test/Dialect/Attention/Transforms/explain-plan.mlir @causal)
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
+  let options = [
+    Option<"vectorBits", "vector-bits", "int64_t", "256", "As attn-select-plan">,
+    Option<"vectorRegisters", "vector-registers", "int64_t", "16", "As attn-select-plan">,
+    Option<"l1Bytes", "l1-bytes", "int64_t", "32768", "As attn-select-plan">,
+    Option<"l2Bytes", "l2-bytes", "int64_t", "524288", "As attn-select-plan">,
+    Option<"hasBf16Dot", "bf16-dot", "bool", "false", "As attn-select-plan">,
+    Option<"json", "json", "bool", "false", "One line of JSON for each op instead of text">,
+    ListOption<"shapes", "shape", "std::string", "Sizes of a tensor argument, as in q=1x12x77x64">,
+    ListOption<"scalars", "arg", "std::string", "Value of an integer argument, as in window=256">
+  ];
+}
+
 def AttnTileAndFusePass : InterfacePass<"attn-tile-and-fuse", "::mlir::FunctionOpInterface"> {
   let summary = "Cut attention into row tiles and key tiles";
   let description = [{

@@ -44,8 +44,24 @@ struct TargetDescription {
   bool hasBf16Dot = false;      ///< multiplies pairs of bf16 and adds in f32
 };
 
+/// Why a number of a plan is what it is.
+struct PlanReason {
+  llvm::StringRef name; ///< as in #attn.plan
+  std::string value;    ///< as #attn.plan prints it
+  std::string text;     ///< the inequality that set it, with its numbers
+};
+
+struct PlanChoice {
+  PlanAttr plan;
+  llvm::SmallVector<PlanReason> reasons;
+};
+
 /// Chooses the plan of `op` without changing it. Fails with an error where D or Dv is of unknown size.
+mlir::FailureOr<PlanChoice> choosePlan(GenericOp op, const TargetDescription &target);
 mlir::FailureOr<PlanAttr> selectPlan(GenericOp op, const TargetDescription &target);
+
+/// Bytes that one iteration of the key loop touches, with tiles as in `plan`.
+int64_t getLiveBytes(GenericOp op, PlanAttr plan);
 
 /// Replaces `op`, which carries a plan in `attn.plan`, by loops over tiles: one iteration of the returned loop for each
 /// batch, each row that is not tiled, and each row tile. Fails with an error for what cannot be tiled, `op` untouched.

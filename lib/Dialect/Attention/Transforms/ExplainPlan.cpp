@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Takes attn.generic with a plan, leaves it, and prints why the plan is what it is and what it costs. Visits are not
+// calculated by a second model of masks: a copy of the module is tiled and the integer arithmetic of its loops run, so
+// that what is said cannot differ from what is done.
+
+#include "PlanExplanation.h"
+#include "attn/Analysis/LoopSizes.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/TypeUtilities.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "mlir/Pass/Pass.h"
+
+namespace attn {
+#define GEN_PASS_DEF_ATTNEXPLAINPLANPASS
+#include "attn/Dialect/Attention/Transforms/Passes.h.inc"
+} // namespace attn
+
+using namespace mlir;
+using namespace attn;
+
+/// The arguments that a name in `shape` or `arg` means: one of each function that has it.
+static SmallVector<BlockArgument> findArguments(ModuleOp module, StringRef name) {
+  SmallVector<BlockArgument> found;
+  module.walk([&](FunctionOpInterface function) {
+    if (function.isExternal())
+      return;
+    for (BlockArgument argument : function.getArguments()) {
+      auto given = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), kArgumentName);
+      if (given ? given.getValue() == name : name == "arg" + std::to_string(argument.getArgNumber()))
+        found.push_back(argument);
+    }
+  });
+  return found;
+}
+
+/// What is wrong is an option, not an op of the module.
+static InFlightDiagnostic reportOption(ModuleOp module, StringRef option) {
+  return emitError(UnknownLoc::get(module.getContext())) << option << " of attn-explain-plan: ";
+}
+
+/// Tells the evaluator the sizes of "q=1x8x100x64". Several functions may have a 'q': those that it fits are meant.
+static LogicalResult setShape(ModuleOp module, StringRef text, IndexEvaluator &evaluator) {
+  auto [name, list] = text.split('=');
+  SmallVector<StringRef> parts;
+  list.split(parts, 'x');
+  SmallVector<int64_t> sizes(parts.size());
+  for (auto [part, size] : llvm::zip(parts, sizes))
+    if (part.getAsInteger(10, size) || size < 0)
+      return reportOption(module, "shape") << "expects name=sizes, as in q=1x12x77x64, got '" << text << "'";
+  bool found = false;
+  for (BlockArgument argument : findArguments(module, name)) {
+    auto type = dyn_cast<RankedTensorType>(argument.getType());
+    if (!type || failed(verifyCompatibleShape(type.getShape(), sizes)))
+      continue;
+    found = true;
+    for (auto [number, size] : llvm::enumerate(sizes))
+      evaluator.setDim(argument, number, size);
+  }
+  if (!found)
+    return reportOption(module, "shape") << list << " fits no argument called '" << name << "'";
+  return success();
+}
+
+/// Tells the evaluator the number of "window=256".
+static LogicalResult setScalar(ModuleOp module, StringRef text, IndexEvaluator &evaluator) {
+  auto [name, number] = text.split('=');
+  int64_t value;
+  if (number.getAsInteger(10, value))
+    return reportOption(module, "arg") << "expects name=integer, as in window=256, got '" << text << "'";
+  bool found = false;
+  for (BlockArgument argument : findArguments(module, name)) {
+    if (!argument.getType().isIntOrIndex())
+      continue;
+    found = true;
+    evaluator.setVariable(argument, value);
+  }
+  if (!found)
+    return reportOption(module, "arg") << "no argument called '" << name << "' is an integer";
+  return success();
+}
+
+/// Tiles `copy`, a copy of the explained op, and counts what the loops do.
+static void addCosts(PlanExplanation &explanation, GenericOp copy, IndexEvaluator evaluator) {
+  SmallVector<int64_t> sizes;
+  for (const LoopSource &source : getLoopSources(copy)) {
+    explanation.sizes.push_back(evaluator.evaluateDim(source.tensor, source.dim));
+    sizes.push_back(explanation.sizes.back().value_or(ShapedType::kDynamic));
+  }
+  std::string refusal;
+  ScopedDiagnosticHandler handler(copy.getContext(), [&](Diagnostic &diagnostic) { refusal = diagnostic.str(); });
+  IRRewriter rewriter(copy.getContext());
+  FailureOr<scf::ForallOp> tiled = tileAttention(rewriter, copy);
+  if (failed(tiled)) {
+    explanation.unknown = refusal;
+    return;
+  }
+  std::optional<TileCounts> counts;
+  if (!llvm::is_contained(explanation.sizes, std::nullopt))
+    counts = countTiles(*tiled, sizes[explanation.tiledRows], evaluator);
+  if (counts)
+    explanation.setCosts(*counts, sizes);
+  else
+    explanation.unknown = "they depend on " + evaluator.getUnknown().str() + " (see the options shape and arg)";
+}
+
+namespace {
+struct ExplainPlan : attn::impl::AttnExplainPlanPassBase<ExplainPlan> {
+  using AttnExplainPlanPassBase::AttnExplainPlanPassBase;
+
+  void runOnOperation() override {
+    if (failed(explain()))
+      return signalPassFailure();
+    markAllAnalysesPreserved();
+  }
+
+  LogicalResult explain() {
+    ModuleOp module = getOperation();
+    OwningOpRef<ModuleOp> copy = module.clone();
+    IndexEvaluator evaluator;
+    for (const std::string &text : shapes)
+      if (failed(setShape(*copy, text, evaluator)))
+        return failure();
+    for (const std::string &text : scalars)
+      if (failed(setScalar(*copy, text, evaluator)))
+        return failure();
+
+    WalkResult named = module.walk([](SdpaOp op) {
+      op.emitOpError("has no plan to explain: run attn-normalize and attn-select-plan first");
+      return WalkResult::interrupt();
+    });
+    if (named.wasInterrupted())
+      return failure();
+    SmallVector<GenericOp> ops, copies;
+    module.walk([&](GenericOp op) { ops.push_back(op); });
+    copy->walk([&](GenericOp op) { copies.push_back(op); });
+    TargetDescription target{vectorBits, vectorRegisters, l1Bytes, l2Bytes, hasBf16Dot};
+    std::string text;
+    llvm::raw_string_ostream os(text);
+    for (auto [op, copied] : llvm::zip_equal(ops, copies)) {
+      auto plan = op->getAttrOfType<PlanAttr>(kPlanName);
+      if (!plan)
+        return op.emitOpError("has no plan to explain: run attn-select-plan first");
+      FailureOr<PlanChoice> choice = choosePlan(op, target);
+      if (failed(choice))
+        return failure();
+      PlanExplanation explanation(op, plan, std::move(*choice));
+      addCosts(explanation, copied, evaluator);
+      json ? explanation.printJson(os) : explanation.print(os);
+    }
+    llvm::outs() << text;
+    return success();
+  }
+};
+} // namespace

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "PlanExplanation.h"
+
+#include "attn/Analysis/LoopSizes.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+
+namespace attn {
+
+PlanExplanation::PlanExplanation(GenericOp op, PlanAttr plan, PlanChoice choice)
+    : op(op), plan(plan), choice(std::move(choice)), loops(getLoopInfo(op)),
+      tiledRows(getTiledRowLoop(loops, getStaticLoopSizes(op))) {}
+
+void PlanExplanation::setCosts(const TileCounts &counts, ArrayRef<int64_t> sizes) {
+  const TileVisits &unmasked = counts.online[0], &masked = counts.online[1];
+  const TileVisits &unmaskedAgain = counts.weights[0], &maskedAgain = counts.weights[1];
+  int64_t rows = plan.getRows(), d = sizes[loops.d], e = sizes[loops.e];
+  int64_t onlineKeys = unmasked.keys + masked.keys, weightsKeys = unmaskedAgain.keys + maskedAgain.keys;
+
+  Costs result;
+  result.tasks = counts.tasks;
+  result.visited = unmasked.tiles + masked.tiles;
+  result.masked = masked.tiles;
+  result.all = counts.tasks * llvm::divideCeil(sizes[loops.key], plan.getKeys());
+  result.flops = 2 * rows * ((d + e) * onlineKeys + d * weightsKeys);
+  result.denseFlops = 2 * counts.rows * sizes[loops.key] * (d + e + (weightsKeys ? d : 0));
+  result.exponentials = rows * (onlineKeys + weightsKeys);
+
+  // A tensor is read with each key tile if it is over keys, else once in each task.
+  SmallVector<Value> tensors{op.getQuery(), op.getKey(), op.getValue()};
+  llvm::append_range(tensors, op.getSimilarityOperands());
+  llvm::append_range(tensors, op.getScoreOperands());
+  size_t firstMask = tensors.size();
+  llvm::append_range(tensors, op.getMaskOperands());
+  size_t firstNormalizer = tensors.size();
+  llvm::append_range(tensors, op.getNormalizerOperands());
+  size_t firstOut = tensors.size();
+  llvm::append_range(tensors, op.getInits());
+  for (auto [number, tensor, attr] : llvm::enumerate(tensors, op.getIndexingMaps().getAsRange<AffineMapAttr>())) {
+    int64_t bytes = getElementTypeOrSelf(tensor.getType()).getIntOrFloatBitWidth();
+    bytes = llvm::divideCeil(bytes, 8);
+    int64_t whole = bytes, rest = bytes;
+    bool overKeys = false, overRows = false;
+    for (AffineExpr expr : attr.getValue().getResults()) {
+      unsigned loop = cast<AffineDimExpr>(expr).getPosition();
+      whole *= sizes[loop];
+      overKeys |= loop == static_cast<unsigned>(loops.key);
+      overRows |= loop == tiledRows;
+      if (loop == static_cast<unsigned>(loops.d) || loop == static_cast<unsigned>(loops.e))
+        rest *= sizes[loop];
+    }
+    result.tensorBytes += whole;
+    if (!overKeys || number >= firstOut) {
+      // Weights are written whole, zeros where no tile is visited.
+      bool weights = overKeys && number >= firstOut;
+      result.streamedBytes += rest * (overRows ? counts.rows : counts.tasks) * (weights ? sizes[loops.key] : 1);
+      continue;
+    }
+    bool isValue = number == 2, isMask = number >= firstMask && number < firstNormalizer;
+    for (const TileVisits *visits : {&unmasked, &masked, &unmaskedAgain, &maskedAgain}) {
+      bool again = visits == &unmaskedAgain || visits == &maskedAgain;
+      bool looks = visits == &masked || visits == &maskedAgain;
+      if ((isValue && again) || (isMask && !looks))
+        continue;
+      result.streamedBytes += rest * (overRows ? visits->pairs : visits->keys);
+    }
+  }
+  costs = result;
+}
+
+/// "file.mlir:3:8", without the folder: explanations are read beside the file.
+static std::string describeLocation(Location location) {
+  std::string text = "unknown place";
+  location->walk([&](Location part) {
+    auto file = dyn_cast<FileLineColLoc>(part);
+    if (!file)
+      return WalkResult::advance();
+    StringRef name = file.getFilename().getValue();
+    text = llvm::formatv("{0}:{1}:{2}", name.substr(name.rfind('/') + 1), file.getLine(), file.getColumn());
+    return WalkResult::interrupt();
+  });
+  return text;
+}
+
+/// A number of the plan by its name, printed as the attribute prints it.
+static std::string getNumber(PlanAttr plan, StringRef name) {
+  if (name == "register_tile")
+    return llvm::formatv("[{0}, {1}]", plan.getRegisterTile()[0], plan.getRegisterTile()[1]);
+  if (name == "precision")
+    return stringifyPrecision(plan.getPrecision()).str();
+  int64_t number = name == "rows" ? plan.getRows() : name == "keys" ? plan.getKeys() : plan.getLanes();
+  return std::to_string(number);
+}
+
+static StringRef getFunctionName(GenericOp op) {
+  auto function = op->getParentOfType<FunctionOpInterface>();
+  return function ? cast<SymbolOpInterface>(function.getOperation()).getName() : StringRef();
+}
+
+void PlanExplanation::print(llvm::raw_ostream &os) {
+  os << describeLocation(op.getLoc()) << ": plan of '" << op->getName() << "' in @" << getFunctionName(op) << ": "
+     << stringifyAlgorithm(plan.getAlgorithm()) << ", " << stringifyOrientation(plan.getOrientation()) << '\n';
+  for (const PlanReason &reason : choice.reasons) {
+    std::string number = getNumber(plan, reason.name);
+    bool given = number != reason.value;
+    os << llvm::formatv("  {0,-13} = {1,-8} {2}{3}\n", reason.name, number,
+                        given ? "given; would be " + reason.value + ": " : "", reason.text);
+  }
+  auto size = [&](unsigned loop) { return sizes[loop] ? std::to_string(*sizes[loop]) : "?"; };
+  auto product = [&](ArrayRef<unsigned> list) {
+    return list.empty() ? "1" : llvm::join(llvm::map_range(list, size), " x ");
+  };
+  os << "  sizes: batches " << product(loops.batch) << ", rows " << product(loops.row) << " (" << size(tiledRows)
+     << " in tiles), keys " << size(loops.key) << ", D " << size(loops.d) << ", Dv " << size(loops.e) << '\n';
+  os << "  bytes live in the loop over keys: " << getLiveBytes(op, plan) << '\n';
+  if (!costs) {
+    os << "  costs are unknown: " << unknown << '\n';
+    return;
+  }
+  os << llvm::formatv("  tasks: {0}\n", costs->tasks);
+  os << llvm::formatv("  key tiles: {0} visited of {1}, {2} of them look at a mask\n", costs->visited, costs->all,
+                      costs->masked);
+  os << llvm::formatv("  flops: {0} of the products on visited tiles, {1} for all rows and keys; {2} exponentials\n",
+                      costs->flops, costs->denseFlops, costs->exponentials);
+  os << llvm::formatv("  bytes: {0} read and written by tasks, {1} in all tensors\n", costs->streamedBytes,
+                      costs->tensorBytes);
+}
+
+void PlanExplanation::printJson(llvm::raw_ostream &os) {
+  auto size = [&](unsigned loop) -> llvm::json::Value {
+    return sizes[loop] ? llvm::json::Value(*sizes[loop]) : llvm::json::Value(nullptr);
+  };
+  llvm::json::Array reasons, batches, rows;
+  for (const PlanReason &reason : choice.reasons)
+    reasons.push_back(llvm::json::Object{{"name", reason.name},
+                                         {"value", getNumber(plan, reason.name)},
+                                         {"chosen", reason.value},
+                                         {"reason", reason.text}});
+  for (unsigned loop : loops.batch)
+    batches.push_back(size(loop));
+  for (unsigned loop : loops.row)
+    rows.push_back(size(loop));
+  llvm::json::Object object{{"explain", "plan"},
+                            {"function", getFunctionName(op)},
+                            {"location", describeLocation(op.getLoc())},
+                            {"plan", llvm::json::Object{{"algorithm", stringifyAlgorithm(plan.getAlgorithm())},
+                                                        {"orientation", stringifyOrientation(plan.getOrientation())},
+                                                        {"rows", plan.getRows()},
+                                                        {"keys", plan.getKeys()},
+                                                        {"lanes", plan.getLanes()},
+                                                        {"register_tile", llvm::json::Array(plan.getRegisterTile())},
+                                                        {"precision", stringifyPrecision(plan.getPrecision())}}},
+                            {"reasons", std::move(reasons)},
+                            {"sizes", llvm::json::Object{{"batches", std::move(batches)},
+                                                         {"rows", std::move(rows)},
+                                                         {"tiled_rows", size(tiledRows)},
+                                                         {"keys", size(loops.key)},
+                                                         {"d", size(loops.d)},
+                                                         {"dv", size(loops.e)}}},
+                            {"live_bytes", getLiveBytes(op, plan)}};
+  if (costs) {
+    object["tasks"] = costs->tasks;
+    object["key_tiles"] =
+        llvm::json::Object{{"visited", costs->visited}, {"masked", costs->masked}, {"all", costs->all}};
+    object["flops"] = llvm::json::Object{{"visited", costs->flops}, {"dense", costs->denseFlops}};
+    object["exponentials"] = costs->exponentials;
+    object["bytes"] = llvm::json::Object{{"streamed", costs->streamedBytes}, {"tensors", costs->tensorBytes}};
+  } else {
+    object["unknown"] = unknown;
+  }
+  os << llvm::json::Value(std::move(object)) << '\n';
+}
+
+} // namespace attn
