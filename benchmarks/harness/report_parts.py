@@ -51,10 +51,10 @@ def against(row):
 
 
 def word(row, c):
-    """A contender in one cell. What comes from memory is measured against memory, too."""
+    """A contender in one cell. Where reading from memory takes longest even at best, the share is of its bandwidth."""
     if "seconds" not in c:
         return c.get("failed") or c.get("unsupported") or c.get("busy") or c.get("absent") or "no figure"
     text = f"{c['seconds'] * 1e3:.3f} ms, {c['gflops']:.1f} GF/s, {100 * c['share']:.1f} %"
-    if row["workload"]["cold"]:
+    if row["workload"]["cold"] and row["bytes"] * row["peak"] > row["flops"] * row["bandwidth"]:
         text = f"{c['seconds'] * 1e3:.3f} ms, {c['gbytes']:.1f} GB/s, {100 * c['bandwidth_share']:.1f} % of memory"
     return text + (f", only {len(c['turns'])} turns" if "busy" in c else "")

@@ -244,6 +244,15 @@ def test_report_keeps_rows_of_the_day_and_says_where_others_win(tmp_path):
         xml.etree.ElementTree.parse(tmp_path / f"some-2000-01-02-{name}.svg")
 
 
+def test_share_is_of_the_limit_that_binds():
+    row = make_measured("a", 128, 50.0)
+    assert report.word(row, row["contenders"][0]) == "1.000 ms, 50.0 GF/s, 50.0 %"
+    row["workload"]["cold"] = True
+    assert report.word(row, row["contenders"][0]) == "1.000 ms, 50.0 GF/s, 50.0 %"
+    row["bandwidth"] = 1e9  # 131072 bytes now take longer than 4.2 M operations
+    assert report.word(row, row["contenders"][0]) == "1.000 ms, 1.0 GB/s, 10.0 % of memory"
+
+
 def test_asked_is_judged():
     def row(name, measured, threads=1, **ask):
         asked = dataclasses.asdict(workloads.Ask(name, threads, **ask))
