@@ -86,3 +86,14 @@ func.func @window(%q: tensor<4x?x8xf32> {attn.name = "q"}, %k: tensor<4x?x8xf32>
 // Sizes that disagree are refused by the kernel.
 // RUN: not attn-run %s --func=causal --shape=q=1x3x7x32 --shape=k=1x3x8x32 --shape=v=1x3x9x16 --compare 2>&1 | FileCheck %s --check-prefix=REFUSED
 // REFUSED: attn-run: error: 'causal' refuses the call with status 4
+
+// A mask and a bias with one column say one thing of all keys: what is sliced of them has no neighbours in memory.
+// RUN: attn-run %s --func=one_column --shape=q=2x4x70x16 --shape=k=2x2x7x16 --shape=v=2x2x7x24 --shape=mask=2x1x70x1 --shape=bias=4x70x1 --compare
+// RUN: attn-run %s --func=one_column --shape=q=2x4x70x16 --shape=k=2x2x7x16 --shape=v=2x2x7x24 --shape=mask=2x1x70x1 --shape=bias=4x70x1 --compare --fill=mask=0@:,:,5 --strides=padded
+func.func @one_column(%q: tensor<2x4x?x16xf32> {attn.name = "q"}, %k: tensor<2x2x?x16xf32> {attn.name = "k"},
+                      %v: tensor<2x2x?x24xf32> {attn.name = "v"}, %mask: tensor<2x1x?x1xi1> {attn.name = "mask"},
+                      %bias: tensor<4x?x1xf32> {attn.name = "bias"}) -> tensor<2x4x?x24xf32> {
+  %o = attn.sdpa %q, %k, %v bias(%bias : tensor<4x?x1xf32>) mask(%mask : tensor<2x1x?x1xi1>)
+     : (tensor<2x4x?x16xf32>, tensor<2x2x?x16xf32>, tensor<2x2x?x24xf32>) -> tensor<2x4x?x24xf32>
+  return %o : tensor<2x4x?x24xf32>
+}

@@ -65,7 +65,8 @@ std::optional<PairProduct> match(linalg::GenericOp op) {
     if (isNatural) {
       // Pairs may not reach beyond a row.
       int64_t size = cast<MemRefType>(other->get().getType()).getShape().back();
-      if (!ShapedType::isDynamic(size) && size % 2 == 0)
+      if (!ShapedType::isDynamic(size) && size % 2 == 0 &&
+          cast<MemRefType>(other->get().getType()).areTrailingDimsContiguous(1))
         return PairProduct{operand, other, *pairLoop};
     } else if (PairedTiles::getBase(other->get()) && otherMap.getNumResults() == 2 && getLoop(otherMap, 0) == loop) {
       return PairProduct{operand, other, *pairLoop};

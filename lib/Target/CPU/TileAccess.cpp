@@ -42,8 +42,17 @@ static bool isInnermost(AffineMap map, int loop) {
   return last && int(last.getPosition()) == loop;
 }
 
+/// Neighbours along the innermost dimension are neighbours in memory. They are not in a slice that dropped what was the
+/// innermost dimension, such as a mask over rows of a tensor [.., N, 1].
+static bool hasUnitStride(Value memref) {
+  auto type = cast<MemRefType>(memref.getType());
+  return type.getRank() == 0 || type.areTrailingDimsContiguous(1);
+}
+
 Value loadElements(OpBuilder &b, Location loc, Value memref, AffineMap map, ValueRange positions, int lanesLoop,
                    int64_t width) {
+  if (width > 1 && isInnermost(map, lanesLoop) && !hasUnitStride(memref))
+    return gatherElements(b, loc, memref, map, positions, lanesLoop, width);
   bool isBool = cast<MemRefType>(memref.getType()).getElementType().isInteger(1);
   memref = asBytes(b, loc, memref);
   SmallVector<Value> indices = getIndices(b, loc, map, positions);
@@ -59,6 +68,14 @@ Value loadElements(OpBuilder &b, Location loc, Value memref, AffineMap map, Valu
 
 void storeElements(OpBuilder &b, Location loc, Value value, Value memref, AffineMap map, ValueRange positions,
                    int lanesLoop) {
+  if (auto vector = dyn_cast<VectorType>(value.getType()); vector && !hasUnitStride(memref)) {
+    for (int64_t lane = 0; lane < vector.getNumElements(); ++lane) {
+      SmallVector<Value> at(positions);
+      at[lanesLoop] = arith::AddIOp::create(b, loc, at[lanesLoop], arith::ConstantIndexOp::create(b, loc, lane));
+      storeElements(b, loc, vector::ExtractOp::create(b, loc, value, lane), memref, map, at, lanesLoop);
+    }
+    return;
+  }
   if (cast<MemRefType>(memref.getType()).getElementType().isInteger(1)) {
     memref = asBytes(b, loc, memref);
     Type byte = b.getI8Type();
