@@ -2,8 +2,8 @@
 #include "attn/Analysis/ExplainMask.h"
 
 #include "RegionEvaluator.h"
-#include "TileStates.h"
 #include "attn/Analysis/LoopSizes.h"
+#include "attn/Analysis/TileStates.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
@@ -146,7 +146,8 @@ private:
     int64_t visited = 0, full = 0;
     std::vector<std::vector<KeyState>> states;
     for (int64_t tile = 0; tile < rowTiles; ++tile) {
-      states.push_back(getKeyStates(ranges, *getSymbols(tile, *rows, *keys), problem.keyTile, *keys));
+      states.push_back(
+          getKeyStates(ranges, KeyRangeValues(ranges, *getSymbols(tile, *rows, *keys)), problem.keyTile, *keys));
       std::string line;
       for (int64_t first = 0; first < *keys; first += problem.keyTile) {
         ArrayRef<KeyState> keysOfTile =

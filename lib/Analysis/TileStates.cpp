@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "TileStates.h"
+#include "attn/Analysis/TileStates.h"
 
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 
-namespace attn::masks {
+namespace attn {
 
 static int64_t evaluate(AffineExpr expr, int64_t dim, ArrayRef<int64_t> symbols) {
   if (auto constant = dyn_cast<AffineConstantExpr>(expr))
@@ -25,8 +25,10 @@ static int64_t evaluate(AffineExpr expr, int64_t dim, ArrayRef<int64_t> symbols)
     return llvm::mod(lhs, rhs);
   case AffineExprKind::FloorDiv:
     return llvm::divideFloorSigned(lhs, rhs);
-  default:
+  case AffineExprKind::CeilDiv:
     return llvm::divideCeilSigned(lhs, rhs);
+  default:
+    llvm_unreachable("all kinds of binary expressions are covered");
   }
 }
 
@@ -34,9 +36,8 @@ static SmallVector<int64_t> evaluate(AffineMap map, int64_t dim, ArrayRef<int64_
   return llvm::map_to_vector(map.getResults(), [&](AffineExpr expr) { return evaluate(expr, dim, symbols); });
 }
 
-std::vector<KeyState> getKeyStates(const KeyRanges &ranges, ArrayRef<int64_t> symbols, int64_t keyTile,
-                                   int64_t numKeys) {
-  SmallVector<int64_t> values(symbols);
+KeyRangeValues::KeyRangeValues(const KeyRanges &ranges, ArrayRef<int64_t> symbols)
+    : numSymbols(symbols.size()), values(symbols) {
   for (const KeyRangeStep &step : ranges.steps) {
     SmallVector<int64_t> results = evaluate(step.map, 0, values);
     int64_t value = results.front();
@@ -48,28 +49,31 @@ std::vector<KeyState> getKeyStates(const KeyRanges &ranges, ArrayRef<int64_t> sy
       value = *llvm::min_element(results);
     values.push_back(value);
   }
-  auto step = [&](unsigned number) { return values[symbols.size() + number]; };
-  auto anyHolds = [&](ArrayRef<KeyTileTest> tests, int64_t tile) {
-    return llvm::any_of(tests, [&](const KeyTileTest &test) {
-      if (tile < step(test.lower) || tile >= step(test.upper))
-        return false;
-      return !test.guard || llvm::all_of(evaluate(test.guard, tile, values), [](int64_t value) { return value >= 0; });
-    });
-  };
+}
+
+bool KeyRangeValues::holds(const KeyTileTest &test, int64_t tile) const {
+  if (tile < getStep(test.lower) || tile >= getStep(test.upper))
+    return false;
+  return !test.guard || llvm::all_of(evaluate(test.guard, tile, values), [](int64_t value) { return value >= 0; });
+}
+
+std::vector<KeyState> getKeyStates(const KeyRanges &ranges, const KeyRangeValues &values, int64_t keyTile,
+                                   int64_t numKeys) {
   std::vector<KeyState> states(numKeys, KeyState::Skipped);
   for (const KeySegment &segment : ranges.segments) {
-    int64_t upper = step(segment.upper);
-    for (int64_t key = step(segment.lower); key < upper; ++key) {
+    int64_t upper = values.getStep(segment.upper);
+    for (int64_t key = values.getStep(segment.lower); key < upper; ++key) {
       states[key] = segment.kind == KeySegment::Kind::Partial ? KeyState::Partial : KeyState::Full;
       if (segment.kind != KeySegment::Kind::Tested)
         continue;
       int64_t tile = key / keyTile;
-      bool isMasked = segment.alwaysMasked || (tile + 1) * keyTile > upper || anyHolds(segment.masked, tile);
-      bool isVisited = segment.visited.empty() || anyHolds(segment.visited, tile);
+      auto holdsHere = [&](const KeyTileTest &test) { return values.holds(test, tile); };
+      bool isMasked = segment.alwaysMasked || (tile + 1) * keyTile > upper || llvm::any_of(segment.masked, holdsHere);
+      bool isVisited = segment.visited.empty() || llvm::any_of(segment.visited, holdsHere);
       states[key] = !isVisited ? KeyState::Skipped : isMasked ? KeyState::Partial : KeyState::Full;
     }
   }
   return states;
 }
 
-} // namespace attn::masks
+} // namespace attn

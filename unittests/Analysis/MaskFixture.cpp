@@ -82,39 +82,6 @@ int64_t attn::test::evaluate(Value value, GenericOp op, const Setting &setting, 
   return 0;
 }
 
-static int64_t evaluate(AffineExpr expr, int64_t dim, ArrayRef<int64_t> symbols) {
-  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
-    return constant.getValue();
-  if (auto symbol = dyn_cast<AffineSymbolExpr>(expr))
-    return symbols[symbol.getPosition()];
-  if (isa<AffineDimExpr>(expr))
-    return dim;
-  auto binary = cast<AffineBinaryOpExpr>(expr);
-  int64_t lhs = evaluate(binary.getLHS(), dim, symbols), rhs = evaluate(binary.getRHS(), dim, symbols);
-  switch (expr.getKind()) {
-  case AffineExprKind::Add:
-    return lhs + rhs;
-  case AffineExprKind::Mul:
-    return lhs * rhs;
-  case AffineExprKind::Mod:
-    return llvm::mod(lhs, rhs);
-  case AffineExprKind::FloorDiv:
-    return llvm::divideFloorSigned(lhs, rhs);
-  case AffineExprKind::CeilDiv:
-    return llvm::divideCeilSigned(lhs, rhs);
-  default:
-    ADD_FAILURE() << "unexpected affine expression";
-    return 0;
-  }
-}
-
-static std::vector<int64_t> evaluate(AffineMap map, int64_t dim, ArrayRef<int64_t> symbols) {
-  std::vector<int64_t> results;
-  for (AffineExpr expr : map.getResults())
-    results.push_back(evaluate(expr, dim, symbols));
-  return results;
-}
-
 MaskFixture::MaskFixture() {
   context.loadDialect<AttnDialect, arith::ArithDialect, func::FuncDialect, math::MathDialect, tensor::TensorDialect>();
 }
@@ -259,23 +226,13 @@ void MaskFixture::checkSetting(const KeyRanges &ranges, const MaskProblem &probl
           }
           }
         }
-        std::vector<int64_t> steps, all = symbols;
-        for (const KeyRangeStep &step : ranges.steps) {
-          std::vector<int64_t> results = ::evaluate(step.map, 0, all);
-          int64_t value = step.kind == KeyRangeStep::Kind::Max   ? *llvm::max_element(results)
-                          : step.kind == KeyRangeStep::Kind::Min ? *llvm::min_element(results)
-                          : results[0] >= 0                      ? results[1]
-                                                                 : results[2];
-          steps.push_back(value);
-          all.push_back(value);
-        }
         std::vector<bool> any(keys), every(keys);
         for (int64_t key = 0; key < keys; ++key) {
           auto kept = [&](int64_t row) { return keep[row][key]; };
           any[key] = llvm::any_of(llvm::seq(first, end), kept);
           every[key] = llvm::all_of(llvm::seq(first, end), kept);
         }
-        checkTile(ranges, steps, all, problem.keyTile, keys, options, any, every);
+        checkTile(ranges, KeyRangeValues(ranges, symbols), problem.keyTile, keys, options, any, every);
         if (HasFailure()) {
           ADD_FAILURE() << "N " << rows << " M " << keys << " row tile " << tile << " of " << problem.rowTile
                         << " rows, key tiles of " << problem.keyTile;
@@ -284,66 +241,50 @@ void MaskFixture::checkSetting(const KeyRanges &ranges, const MaskProblem &probl
       }
 }
 
-void MaskFixture::checkTile(const KeyRanges &ranges, const std::vector<int64_t> &steps,
-                            const std::vector<int64_t> &symbols, int64_t keyTile, int64_t keys, Options options,
-                            const std::vector<bool> &keptByAny, const std::vector<bool> &keptByAll) {
-  auto holds = [&](const KeyTileTest &test, int64_t tile) {
-    if (tile < steps[test.lower] || tile >= steps[test.upper])
-      return false;
-    std::vector<int64_t> guards = test.guard ? ::evaluate(test.guard, tile, symbols) : std::vector<int64_t>();
-    return llvm::all_of(guards, [](int64_t value) { return value >= 0; });
-  };
-  enum { Skipped, Partial, Unmasked };
-  std::vector<int> state(keys, Skipped);
+void MaskFixture::checkTile(const KeyRanges &ranges, const KeyRangeValues &values, int64_t keyTile, int64_t keys,
+                            Options options, const std::vector<bool> &keptByAny, const std::vector<bool> &keptByAll) {
+  int64_t first = values.getStep(ranges.lower), last = values.getStep(ranges.upper);
   int64_t end = 0;
   for (const KeySegment &segment : ranges.segments) {
-    int64_t lower = steps[segment.lower], upper = steps[segment.upper];
+    int64_t lower = values.getStep(segment.lower), upper = values.getStep(segment.upper);
     ASSERT_LE(lower, upper);
     ASSERT_GE(lower, 0);
     if (lower == upper)
       continue;
     ASSERT_LE(upper, keys);
     ASSERT_GE(lower, end) << "segments overlap";
-    ASSERT_GE(lower, steps[ranges.lower]);
-    ASSERT_LE(upper, steps[ranges.upper]);
+    ASSERT_GE(lower, first);
+    ASSERT_LE(upper, last);
     end = upper;
     if (segment.kind == KeySegment::Kind::Full)
       ASSERT_EQ((upper - lower) % keyTile, 0);
     if (segment.kind == KeySegment::Kind::Tested)
       ASSERT_EQ(lower % keyTile, 0);
-    for (int64_t key = lower; key < upper; ++key) {
-      state[key] = segment.kind == KeySegment::Kind::Partial ? Partial : Unmasked;
-      if (segment.kind != KeySegment::Kind::Tested)
-        continue;
-      int64_t tile = key / keyTile;
-      auto holdsHere = [&](const KeyTileTest &test) { return holds(test, tile); };
-      bool isMasked = segment.alwaysMasked || (tile + 1) * keyTile > upper || llvm::any_of(segment.masked, holdsHere);
-      bool isVisited = segment.visited.empty() || llvm::any_of(segment.visited, holdsHere);
-      state[key] = !isVisited ? Skipped : isMasked ? Partial : Unmasked;
-    }
   }
-  ASSERT_LE(steps[ranges.lower], steps[ranges.upper]);
-  ASSERT_TRUE(steps[ranges.upper] <= keys || steps[ranges.lower] == steps[ranges.upper]);
+  ASSERT_LE(first, last);
+  ASSERT_TRUE(last <= keys || first == last);
   if (ranges.isKept)
-    for (int64_t key = steps[ranges.lower]; key < steps[ranges.upper]; ++key)
+    for (int64_t key = first; key < last; ++key)
       ASSERT_TRUE(keptByAll[key]);
+  std::vector<KeyState> state = getKeyStates(ranges, values, keyTile, keys);
 
   int64_t numUnmasked = 0, numKeptByAll = 0;
   for (int64_t key = 0; key < keys; ++key) {
-    ASSERT_TRUE(state[key] != Skipped || !keptByAny[key]) << "needed key " << key << " is skipped";
-    ASSERT_TRUE(state[key] != Unmasked || keptByAll[key]) << "key " << key << " is masked for a row, but not Partial";
+    ASSERT_TRUE(state[key] != KeyState::Skipped || !keptByAny[key]) << "needed key " << key << " is skipped";
+    ASSERT_TRUE(state[key] != KeyState::Full || keptByAll[key])
+        << "key " << key << " is masked for a row, but not Partial";
     if (ranges.exact && ranges.granule == 1)
-      ASSERT_TRUE(state[key] == Skipped || keptByAny[key]) << "key " << key << " is visited for nothing";
-    numUnmasked += state[key] == Unmasked;
+      ASSERT_TRUE(state[key] == KeyState::Skipped || keptByAny[key]) << "key " << key << " is visited for nothing";
+    numUnmasked += state[key] == KeyState::Full;
     numKeptByAll += keptByAll[key];
   }
   ++counts.rowTiles;
   for (int64_t tile = 0; tile * keyTile < keys; ++tile) {
     auto inTile = llvm::seq(tile * keyTile, std::min(keys, (tile + 1) * keyTile));
     bool isNeeded = llvm::any_of(inTile, [&](int64_t key) { return keptByAny[key]; });
-    bool isVisited = llvm::any_of(inTile, [&](int64_t key) { return state[key] != Skipped; });
+    bool isVisited = llvm::any_of(inTile, [&](int64_t key) { return state[key] != KeyState::Skipped; });
     bool isFull = inTile.size() == size_t(keyTile) && llvm::all_of(inTile, [&](int64_t key) { return keptByAll[key]; });
-    bool isUnmasked = llvm::all_of(inTile, [&](int64_t key) { return state[key] == Unmasked; });
+    bool isUnmasked = llvm::all_of(inTile, [&](int64_t key) { return state[key] == KeyState::Full; });
     counts.needed += isNeeded;
     counts.visited += isVisited;
     counts.full += isFull;

@@ -3,7 +3,7 @@
 #ifndef ATTN_UNITTESTS_ANALYSIS_MASKFIXTURE_H
 #define ATTN_UNITTESTS_ANALYSIS_MASKFIXTURE_H
 
-#include "attn/Analysis/KeyRanges.h"
+#include "attn/Analysis/TileStates.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "gtest/gtest.h"
@@ -60,9 +60,8 @@ protected:
 private:
   void checkSetting(const KeyRanges &ranges, const MaskProblem &problem, const bool (&keep)[kMostRows][kMostKeys],
                     const Setting &setting, Options options);
-  void checkTile(const KeyRanges &ranges, const std::vector<int64_t> &steps, const std::vector<int64_t> &symbols,
-                 int64_t keyTile, int64_t keys, Options options, const std::vector<bool> &keptByAny,
-                 const std::vector<bool> &keptByAll);
+  void checkTile(const KeyRanges &ranges, const KeyRangeValues &values, int64_t keyTile, int64_t keys, Options options,
+                 const std::vector<bool> &keptByAny, const std::vector<bool> &keptByAll);
 };
 
 /// Runs integer arithmetic of a mask region.
