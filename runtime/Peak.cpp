@@ -85,7 +85,7 @@ static void burstSse2() {
 namespace {
 struct Burst {
   void (*run)();
-  int lanes;
+  int products; // of one instruction
   const char *name;
 };
 } // namespace
@@ -125,20 +125,22 @@ template <typename Work> static double bestSeconds(int threads, int repetitions,
   return best;
 }
 
-double attn_measure_peak_f32(int32_t threads, int32_t repetitions) {
+/// Operations per second; a product and the addition of it count two.
+static double measurePeak(const Burst &burst, int32_t threads, int32_t repetitions) {
   threads = std::max(threads, 1);
-  Burst burst = chooseBurst();
   double seconds = bestSeconds(threads, std::max(repetitions, 1), [&](int) { burst.run(); });
-  return 2.0 * burst.lanes * kChains * kSteps * threads / seconds;
+  return 2.0 * burst.products * kChains * kSteps * threads / seconds;
+}
+
+double attn_measure_peak_f32(int32_t threads, int32_t repetitions) {
+  return measurePeak(chooseBurst(), threads, repetitions);
 }
 
 double attn_measure_peak_bf16(int32_t threads, int32_t repetitions) {
   __builtin_cpu_init();
   if (!__builtin_cpu_supports("avx512bf16"))
     return 0;
-  threads = std::max(threads, 1);
-  double seconds = bestSeconds(threads, std::max(repetitions, 1), [](int) { burstAvx512Bf16(); });
-  return 4.0 * 16 * kChains * kSteps * threads / seconds;
+  return measurePeak({burstAvx512Bf16, 32, "avx512bf16"}, threads, repetitions);
 }
 
 /// Reads `bytes` bytes, a multiple of 512, in order.

@@ -14,11 +14,16 @@ namespace attn {
 
 void buildNormalizeStage(OpPassManager &pm) { pm.addNestedPass<func::FuncOp>(createAttnNormalizePass()); }
 
-void buildPlanStage(OpPassManager &pm, const CPUDescription &cpu) {
-  AttnSelectPlanPassOptions options;
+/// What the choice of a plan depends on.
+template <typename Options> static void setMachine(Options &options, const CPUDescription &cpu) {
   options.vectorBits = cpu.vectorBits;
   options.vectorRegisters = cpu.vectorRegisters;
   options.hasBf16Dot = cpu.hasBf16Dot;
+}
+
+void buildPlanStage(OpPassManager &pm, const CPUDescription &cpu) {
+  AttnSelectPlanPassOptions options;
+  setMachine(options, cpu);
   pm.addNestedPass<func::FuncOp>(createAttnSelectPlanPass(options));
 }
 
@@ -58,9 +63,7 @@ void addExplanation(OpPassManager &pm, const Explain &what, const CPUDescription
   if (!what.plan)
     return;
   AttnExplainPlanPassOptions options;
-  options.vectorBits = cpu.vectorBits;
-  options.vectorRegisters = cpu.vectorRegisters;
-  options.hasBf16Dot = cpu.hasBf16Dot;
+  setMachine(options, cpu);
   options.json = what.json;
   options.shapes.assign(what.shapes.begin(), what.shapes.end());
   options.scalars.assign(what.scalars.begin(), what.scalars.end());

@@ -55,6 +55,8 @@ std::optional<PairProduct> match(linalg::GenericOp op) {
   int loop = *pairLoop;
   AffineMap out = op.getIndexingMapsArray().back();
   int lanes = getLoop(out, out.getNumResults() - 1);
+  if (lanes < 0)
+    return std::nullopt;
   for (unsigned number : {0, 1}) {
     OpOperand *operand = op.getDpsInputOperand(number), *other = op.getDpsInputOperand(1 - number);
     AffineMap map = op.getMatchingIndexingMap(operand), otherMap = op.getMatchingIndexingMap(other);

@@ -137,8 +137,6 @@ LogicalResult TileVectorizer::analyze() {
     llvm::erase(outer, unsigned(transposedLoop));
   }
   findPairs();
-  if (product && lanesLoop < 0)
-    return op.emitError("cannot multiply pairs without lanes");
   return success();
 }
 

@@ -19,22 +19,24 @@ namespace attn {
 KeyLoops::KeyLoops(RowTile &tile)
     : tile(tile), rewriter(tile.rewriter), loc(tile.loc), op(tile.op),
       ranges(computeKeyRanges(getMaskProblem(op, tile.rowLoop, tile.plan))) {
-  // exp(s) = 2^(s log2 e). Every factor that can move into Q costs one product per element of Q, not one per score.
-  double inQuery = 1.0;
+  // exp(s) = 2^(s log2 e).
   scale = op.getScale().convertToDouble();
   exponentScale = llvm::numbers::log2e;
-  if (op.getSimilarity().empty() && !isBf16()) {
-    std::swap(inQuery, scale);
-    if (op.getScore().empty()) {
-      inQuery *= exponentScale;
-      exponentScale = 1.0;
-    }
-  }
-  // A 16-bit Q stays as it is.
-  if (isBf16())
+  if (isBf16()) {
+    // Factors multiply the score, never a 16-bit Q.
     query = packQuery(getElementTypeOrSelf(op.getQuery().getType()), 1.0);
-  else
+  } else {
+    // Every factor that can move into Q costs one product per element of Q, not one per score.
+    double inQuery = 1.0;
+    if (op.getSimilarity().empty()) {
+      std::swap(inQuery, scale);
+      if (op.getScore().empty()) {
+        inQuery *= exponentScale;
+        exponentScale = 1.0;
+      }
+    }
     query = wideQuery = packQuery(tile.accumulator, inQuery);
+  }
   unsigned number = 3;
   addSources(op.getSimilarityOperands(), number, similarity);
   addSources(op.getScoreOperands(), number, score);
