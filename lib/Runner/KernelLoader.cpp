@@ -1,11 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "KernelLoader.h"
+#include "attn/Runner/KernelLoader.h"
 
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/Module.h"
+#include "llvm/Object/ELFObjectFile.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/TargetSelect.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <dlfcn.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <mutex>
 
 using namespace attn;
 
@@ -46,32 +55,136 @@ static llvm::orc::ThreadSafeModule buildTrampoline(const KernelSignature &signat
 LoadedKernel::LoadedKernel() = default;
 LoadedKernel::~LoadedKernel() = default;
 
+/// The address of `name` in the JIT's main library.
+static llvm::Expected<void *> findSymbol(llvm::orc::LLJIT &jit, llvm::StringRef name) {
+  auto address = jit.lookup(name);
+  if (!address)
+    return address.takeError();
+  return address->toPtr<void *>();
+}
+
+llvm::Error LoadedKernel::addTrampoline(const KernelSignature &signature) {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    llvm::InitializeNativeTarget();
+    llvm::InitializeNativeTargetAsmPrinter();
+  });
+  auto created = llvm::orc::LLJITBuilder().create();
+  if (!created)
+    return created.takeError();
+  jit = std::move(*created);
+  if (llvm::Error error = jit->addIRModule(buildTrampoline(signature)))
+    return error;
+  llvm::Expected<void *> address = findSymbol(*jit, kTrampoline);
+  if (!address)
+    return address.takeError();
+  trampoline = reinterpret_cast<decltype(trampoline)>(*address);
+  return llvm::Error::success();
+}
+
 llvm::Expected<std::unique_ptr<LoadedKernel>> LoadedKernel::load(llvm::StringRef object,
                                                                  const KernelSignature &signature) {
-  llvm::InitializeNativeTarget();
-  llvm::InitializeNativeTargetAsmPrinter();
   std::unique_ptr<LoadedKernel> kernel(new LoadedKernel);
-  auto jit = llvm::orc::LLJITBuilder().create();
-  if (!jit)
-    return jit.takeError();
-  kernel->jit = std::move(*jit);
+  if (llvm::Error error = kernel->addTrampoline(signature))
+    return std::move(error);
   if (llvm::Error error = kernel->jit->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(object, signature.name)))
     return std::move(error);
-  if (llvm::Error error = kernel->jit->addIRModule(buildTrampoline(signature)))
-    return std::move(error);
-  auto find = [&](llvm::StringRef name) -> llvm::Expected<void *> {
-    auto address = kernel->jit->lookup(name);
-    if (!address)
-      return address.takeError();
-    return address->toPtr<void *>();
-  };
-  llvm::Expected<void *> function = find(signature.name), trampoline = find(kTrampoline),
-                         workspaceSize = find(signature.getSymbol("workspace_size"));
-  if (llvm::Error error =
-          llvm::joinErrors(llvm::joinErrors(function.takeError(), trampoline.takeError()), workspaceSize.takeError()))
+  llvm::Expected<void *> function = findSymbol(*kernel->jit, signature.name),
+                         workspaceSize = findSymbol(*kernel->jit, signature.getSymbol("workspace_size"));
+  if (llvm::Error error = llvm::joinErrors(function.takeError(), workspaceSize.takeError()))
     return std::move(error);
   kernel->function = *function;
-  kernel->trampoline = reinterpret_cast<decltype(kernel->trampoline)>(*trampoline);
   kernel->workspaceSize = reinterpret_cast<decltype(kernel->workspaceSize)>(*workspaceSize);
+  return kernel;
+}
+
+/// Names of the functions NAME_description that a shared library defines, sorted.
+static llvm::Expected<std::vector<std::string>> findDescriptions(llvm::MemoryBufferRef file) {
+  auto binary = llvm::object::ObjectFile::createObjectFile(file);
+  if (!binary)
+    return binary.takeError();
+  auto *elf = llvm::dyn_cast<llvm::object::ELFObjectFileBase>(binary->get());
+  if (!elf || elf->getEType() != llvm::ELF::ET_DYN)
+    return llvm::createStringError("expects a shared library in ELF (attn-compile --emit=shared)");
+  std::vector<std::string> names;
+  for (const llvm::object::ELFSymbolRef symbol : elf->getDynamicSymbolIterators()) {
+    llvm::Expected<llvm::StringRef> name = symbol.getName();
+    llvm::Expected<uint32_t> flags = symbol.getFlags();
+    if (llvm::Error error = llvm::joinErrors(name.takeError(), flags.takeError()))
+      return std::move(error);
+    bool isDefined = !(*flags & llvm::object::SymbolRef::SF_Undefined);
+    if (isDefined && symbol.getELFType() == llvm::ELF::STT_FUNC && name->ends_with("_description"))
+      names.push_back(name->str());
+  }
+  llvm::sort(names);
+  if (names.empty())
+    return llvm::createStringError("holds no kernel: it has no function NAME_description");
+  return names;
+}
+
+// dlopen() takes a path that it has seen for the library it opened then, even when the file has been replaced since. A
+// copy in memory has a name of its own for as long as its descriptor is open, and nobody can change it.
+llvm::Error KernelLibrary::openCopy(const llvm::MemoryBuffer &file) {
+  llvm::StringRef name = llvm::sys::path::filename(file.getBufferIdentifier());
+  memory = memfd_create(name.take_front(200).str().c_str(), MFD_CLOEXEC); // Linux takes 249 bytes
+  if (memory < 0)
+    return llvm::errorCodeToError(std::error_code(errno, std::generic_category()));
+  llvm::raw_fd_ostream os(memory, /*shouldClose=*/false, /*unbuffered=*/true);
+  os << file.getBuffer();
+  if (os.has_error()) {
+    std::error_code error = os.error();
+    os.clear_error();
+    return llvm::errorCodeToError(error);
+  }
+  handle = dlopen(("/proc/self/fd/" + std::to_string(memory)).c_str(), RTLD_NOW | RTLD_LOCAL);
+  return handle ? llvm::Error::success() : llvm::createStringError(llvm::Twine(dlerror()));
+}
+
+llvm::Expected<std::shared_ptr<const KernelLibrary>> KernelLibrary::open(llvm::StringRef path) {
+  auto fail = [&](const llvm::Twine &what) { return llvm::createStringError(path + ": " + what); };
+  auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false,
+                                          /*IsVolatile=*/true); // no mapping: a change would be seen halfway
+  if (!file)
+    return fail(file.getError().message());
+  auto names = findDescriptions((*file)->getMemBufferRef());
+  if (!names)
+    return fail(llvm::toString(names.takeError()));
+
+  std::shared_ptr<KernelLibrary> library(new KernelLibrary);
+  if (llvm::Error error = library->openCopy(**file))
+    return fail(llvm::toString(std::move(error)));
+  for (const std::string &name : *names) {
+    auto describe = reinterpret_cast<const char *(*)()>(library->find(name));
+    const char *text = describe ? describe() : nullptr;
+    if (!text)
+      return fail(name + "() gives no text");
+    auto description = parseKernelDescription(text);
+    if (!description)
+      return fail(name + "(): " + llvm::toString(description.takeError()));
+    library->kernels.push_back(std::move(*description));
+  }
+  return library;
+}
+
+KernelLibrary::~KernelLibrary() {
+  if (handle)
+    dlclose(handle);
+  if (memory >= 0)
+    close(memory); // last: its number is the name by which dlopen() knows the library
+}
+
+void *KernelLibrary::find(const std::string &symbol) const { return dlsym(handle, symbol.c_str()); }
+
+llvm::Expected<std::unique_ptr<LoadedKernel>> LoadedKernel::load(std::shared_ptr<const KernelLibrary> library,
+                                                                 const KernelSignature &signature) {
+  std::unique_ptr<LoadedKernel> kernel(new LoadedKernel);
+  std::string sizeName = signature.getSymbol("workspace_size");
+  kernel->function = library->find(signature.name);
+  kernel->workspaceSize = reinterpret_cast<decltype(kernel->workspaceSize)>(library->find(sizeName));
+  if (!kernel->function || !kernel->workspaceSize)
+    return llvm::createStringError("the library has no function '" + signature.name + "' or no '" + sizeName + "'");
+  if (llvm::Error error = kernel->addTrampoline(signature))
+    return std::move(error);
+  kernel->library = std::move(library);
   return kernel;
 }

@@ -4,11 +4,11 @@
 #include "attn/Runner/RunMain.h"
 
 #include "Judge.h"
-#include "KernelLoader.h"
 #include "Timing.h"
 
 #include "attn-c/Runtime.h"
 #include "attn/Compiler/Tool.h"
+#include "attn/Runner/KernelLoader.h"
 #include "attn/Support/Npy.h"
 
 #include "llvm/Support/InitLLVM.h"

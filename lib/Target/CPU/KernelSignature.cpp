@@ -157,6 +157,75 @@ std::string attn::describeKernel(const KernelSignature &signature, StringRef cpu
   return text;
 }
 
+/// The inverse of getName(ElementType).
+static std::optional<ElementType> findElementType(StringRef name) {
+  for (ElementType type : {ElementType::F32, ElementType::F64, ElementType::F16, ElementType::BF16, ElementType::I1,
+                           ElementType::U8, ElementType::I8, ElementType::I16, ElementType::I32, ElementType::I64})
+    if (getName(type) == name)
+      return type;
+  return std::nullopt;
+}
+
+namespace attn { // where llvm::json looks for it
+static bool fromJSON(const llvm::json::Value &value, KernelArgument &argument, llvm::json::Path path) {
+  llvm::json::ObjectMapper map(value, path);
+  std::string kind, type;
+  std::optional<std::vector<std::optional<int64_t>>> sizes;
+  if (!map || !map.map("name", argument.name) || !map.map("kind", kind) || !map.map("dtype", type) ||
+      !map.map("sizes", sizes))
+    return false;
+  std::optional<ElementType> element = findElementType(type);
+  if (!element) {
+    path.field("dtype").report("expected an element type");
+    return false;
+  }
+  argument.type = *element;
+  argument.kind = kind == "output"  ? KernelArgument::Kind::Output
+                  : kind == "input" ? KernelArgument::Kind::Input
+                                    : KernelArgument::Kind::Scalar;
+  if (argument.isScalar() == sizes.has_value() || argument.getKindName() != kind) {
+    path.field("kind").report("expected input or output with sizes, or scalar without");
+    return false;
+  }
+  if (sizes && sizes->size() > kMaxRank) {
+    path.field("sizes").report("expected a rank of at most 6");
+    return false;
+  }
+  for (std::optional<int64_t> size : sizes.value_or(std::vector<std::optional<int64_t>>())) {
+    if (size && *size < 0) {
+      path.field("sizes").report("expected numbers from 0, or null");
+      return false;
+    }
+    argument.sizes.push_back(size.value_or(ShapedType::kDynamic));
+  }
+  return true;
+}
+} // namespace attn
+
+llvm::Expected<KernelDescription> attn::parseKernelDescription(StringRef text) {
+  llvm::Expected<llvm::json::Value> value = llvm::json::parse(text);
+  if (!value)
+    return value.takeError();
+  llvm::json::Path::Root root("description of a kernel");
+  llvm::json::ObjectMapper map(*value, root);
+  int64_t abi = 0;
+  KernelDescription description;
+  KernelSignature &signature = description.signature;
+  // The version first: what another one holds is not ours to judge.
+  if (!map || !map.map("abi", abi))
+    return root.getError();
+  if (abi != ATTN_ABI_VERSION)
+    return llvm::createStringError("expects ABI version " + Twine(ATTN_ABI_VERSION) + ", got " + Twine(abi) +
+                                   ": compile the kernel with this version of attn-mlir");
+  if (!map.map("name", signature.name) || !map.map("cpu", description.cpu) ||
+      !map.map("workspace_bytes_per_worker", signature.workspaceBytes) || !map.map("arguments", signature.arguments))
+    return root.getError();
+  auto isNoOutput = [](const KernelArgument &argument) { return argument.kind != KernelArgument::Kind::Output; };
+  if (!std::is_partitioned(signature.arguments.begin(), signature.arguments.end(), isNoOutput))
+    return llvm::createStringError("expects outputs after all inputs and scalars");
+  return description;
+}
+
 FailureOr<std::vector<KernelSignature>> attn::getKernelSignatures(Operation *module) {
   std::vector<KernelSignature> signatures;
   for (Operation &op : module->getRegion(0).front()) {

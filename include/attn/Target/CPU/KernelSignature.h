@@ -9,6 +9,7 @@
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/Operation.h"
 #include "llvm/ADT/SmallVector.h"
+#include "llvm/Support/Error.h"
 
 #include <string>
 #include <vector>
@@ -51,6 +52,15 @@ struct KernelSignature {
 
 /// The JSON text that NAME_description() returns. `cpu` names the instruction set.
 std::string describeKernel(const KernelSignature &signature, llvm::StringRef cpu);
+
+/// What NAME_description() says.
+struct KernelDescription {
+  KernelSignature signature;
+  std::string cpu;
+};
+
+/// Reads a text of describeKernel(). Fails if it is of another ABI version or no such text.
+llvm::Expected<KernelDescription> parseKernelDescription(llvm::StringRef json);
 
 /// Signatures of all entry functions of a module after attn-emit-entry-points, in order.
 mlir::FailureOr<std::vector<KernelSignature>> getKernelSignatures(mlir::Operation *module);
