@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-# attn_add_kernel(NAME file.mlir [CPU x86-64-v3] [OPTIONS -O2 ...])
+# attn_add_kernel(NAME file.mlir [CPU x86-64-v3,znver4] [OPTIONS -O2 ...])
 #
 # Compiles the kernels of file.mlir into the static library NAME; what links it can include "NAME.h". CPU is the
-# processor or instruction set that the kernels may use, by default that of the building machine ("native"). OPTIONS go
-# to attn-compile. Needs no compiler of ours but attn-compile, and the library needs no other.
+# processor or instruction set that the kernels may use, by default that of the building machine ("native"); of a list
+# with commas each call takes the last that the machine can run. OPTIONS go to attn-compile. Needs no compiler of ours
+# but attn-compile, and the library needs no other.
 function(attn_add_kernel name file)
   cmake_parse_arguments(PARSE_ARGV 2 arg "" "CPU" "OPTIONS")
   if(arg_UNPARSED_ARGUMENTS OR arg_KEYWORDS_MISSING_VALUES)

@@ -9,9 +9,14 @@
  *   int32_t NAME_abi_version(void);
  *   const char *NAME_description(void);
  *
- * Ownership: all memory belongs to the caller and is only used during the call. A kernel allocates nothing, has no
- * state, needs no library, and may be called from several threads at once as long as each call has a workspace and
- * outputs of its own. Outputs overlap neither inputs nor each other. Inputs are never written.
+ * One object may hold a kernel for several processors (attn-compile --cpu=x86-64-v3,znver4): each call then goes to the
+ * code for the last of the list that this machine can run, which NAME_description names and NAME_workspace_size answers
+ * for. Where it can run none, the call returns ATTN_ERROR_CPU, and the other three return 0, 0 and null.
+ *
+ * Ownership: all memory belongs to the caller and is only used during the call. A kernel allocates nothing, keeps
+ * nothing from one call to the next (but which code to choose), needs no library, and may be called from several
+ * threads at once as long as each call has a workspace and outputs of its own. Outputs overlap neither inputs nor each
+ * other. Inputs are never written.
  *
  * Errors: a call returns an attn_status. All checks come first: unless the status is ATTN_OK or ATTN_ERROR_POOL,
  * nothing was written.
@@ -32,7 +37,8 @@ extern "C" {
 /* No size of a view may be larger: kernels compare positions in 32 bits. */
 #define ATTN_MAX_SIZE ((int64_t)1 << 30)
 
-/* What a call returns, in the order of the checks: the first that fails is reported. */
+/* What a call returns, in the order of the checks: the first that fails is reported. ATTN_ERROR_CPU comes before all.
+ */
 typedef enum attn_status {
   ATTN_OK = 0,
   ATTN_ERROR_ABI = 1,       /* call is null, or call->abi_version is not ATTN_ABI_VERSION */
@@ -43,7 +49,8 @@ typedef enum attn_status {
   ATTN_ERROR_ALIGNMENT = 6, /* data is not aligned to its element type */
   ATTN_ERROR_WORKERS = 7,   /* call->workers is below 1 */
   ATTN_ERROR_WORKSPACE = 8, /* workspace is null or has less than NAME_workspace_size(workers) bytes */
-  ATTN_ERROR_POOL = 9       /* parallel_for did not run each task once with a worker in range: outputs are incomplete */
+  ATTN_ERROR_POOL = 9,      /* parallel_for did not run each task once with a worker in range: outputs are incomplete */
+  ATTN_ERROR_CPU = 10       /* compiled for a list of processors, none of which this one can stand in for */
 } attn_status;
 
 /* One task of a call. 0 <= task < tasks, each exactly once; 0 <= worker < call->workers, and no two tasks run at the
@@ -130,6 +137,8 @@ static inline const char *attn_status_message(int32_t status) {
     return "the workspace is null or too small for this number of workers";
   case ATTN_ERROR_POOL:
     return "parallel_for did not run each task once with a worker in range";
+  case ATTN_ERROR_CPU:
+    return "this machine's processor can run none of those that the kernel was compiled for";
   default:
     return "unknown status";
   }

@@ -37,8 +37,10 @@ struct CommandLine {
   StageOption startAfter{"start-after", "The input is what this stage leaves: start behind it", Stage::Import,
                          category};
   StageOption stopAfter{"stop-after", "Stop after a stage and print MLIR", Stage::Target, category};
-  cl::opt<std::string> cpu{"cpu", cl::desc("Processor or instruction set: native, x86-64-v3, x86-64-v4, znver4, ..."),
-                           cl::value_desc("name"), cl::init("native"), cl::cat(category)};
+  cl::list<std::string> cpu{"cpu",
+                            cl::desc("Processor or instruction set: native (default), x86-64-v3, x86-64-v4, znver4, "
+                                     "...; of a list, each call takes the last that the machine can run"),
+                            cl::value_desc("name,..."), cl::CommaSeparated, cl::cat(category)};
   cl::opt<unsigned> optLevel{cl::Prefix, "O", cl::desc("Optimisation level of LLVM, 0 to 3 (default 3)"), cl::init(3),
                              cl::cat(category)};
   ExplainOption explain{category};
@@ -70,7 +72,7 @@ static LogicalResult run(ModuleOp module, const CommandLine &line, Emit emit, St
   FailureOr<CompiledModule> compiled = compileToObject(module, options);
   if (failed(compiled))
     return failure();
-  std::string header = makeHeader(compiled->kernels, options.target);
+  std::string header = makeHeader(compiled->kernels, options);
   if (emit == Emit::Header)
     return writeFile(kTool, line.output, header);
   if (emit == Emit::Shared) {
@@ -124,10 +126,15 @@ int attn::compileMain(int argc, char **argv, const DialectRegistry &registry) {
     return reportError(kTool, "--emit=obj: expects a file name in -o, standard output is a terminal");
 
   CompileOptions options;
-  llvm::Expected<Target> target = describeTarget(line.cpu);
-  if (!target)
-    return reportError(kTool, llvm::toString(target.takeError()));
-  options.target = *target;
+  if (line.cpu.empty())
+    line.cpu.push_back("native");
+  llvm::Expected<std::vector<Target>> targets = describeTargets(line.cpu);
+  if (!targets)
+    return reportError(kTool, llvm::toString(targets.takeError()));
+  if (targets->size() > 1 && (emit == Emit::Mlir || line.explain))
+    return reportError(kTool, "--cpu: expects one processor, stages and explanations differ between them");
+  options.target = targets->front();
+  options.levels = std::move(*targets);
   options.startAfter = line.startAfter;
   options.optLevel = line.optLevel;
   options.debugInfo = line.debugInfo;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "attn/Compiler/Compiler.h"
 
+#include "Levels.h"
 #include "attn/Target/CPU/Passes.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -149,17 +150,64 @@ static LogicalResult checkUndefinedSymbols(ModuleOp module, llvm::StringRef obje
   return module.emitError() << "the object would need symbols of libraries: " << names;
 }
 
-/// Compiles to an object (Emit::Object), assembly or LLVM IR.
-static FailureOr<std::string> generate(ModuleOp module, Emit kind, const CompileOptions &options,
-                                       std::vector<KernelSignature> &kernels) {
+/// Optimised LLVM IR for options.target.
+static FailureOr<std::unique_ptr<llvm::Module>> generateLevel(ModuleOp module, llvm::LLVMContext &context,
+                                                              const CompileOptions &options,
+                                                              std::vector<KernelSignature> &kernels) {
   auto machine = createTargetMachine(options.target, options.optLevel);
   if (!machine)
     return module.emitError() << llvm::toString(machine.takeError());
-  llvm::LLVMContext context;
   FailureOr<std::unique_ptr<llvm::Module>> llvmModule = translate(module, context, **machine, options, kernels);
+  if (succeeded(llvmModule))
+    optimize(**llvmModule, **machine, options.optLevel);
+  return llvmModule;
+}
+
+/// Optimised LLVM IR for all of options.levels. The workspace of a signature is the largest of its levels.
+static FailureOr<std::unique_ptr<llvm::Module>> generateLevels(ModuleOp module, llvm::LLVMContext &context,
+                                                               const CompileOptions &options,
+                                                               std::vector<KernelSignature> &kernels) {
+  if (isLlvmDialect(module))
+    return module.emitError() << "cannot be compiled for several processors: it is at stage target, past where they "
+                                 "differ; compile from an earlier stage, or for one processor";
+  std::vector<std::unique_ptr<llvm::Module>> modules;
+  for (const Target &target : options.levels) {
+    CompileOptions ofLevel = options;
+    ofLevel.target = target;
+    OwningOpRef<ModuleOp> copy = module.clone();
+    std::vector<KernelSignature> signatures;
+    FailureOr<std::unique_ptr<llvm::Module>> llvmModule = generateLevel(*copy, context, ofLevel, signatures);
+    if (failed(llvmModule))
+      return failure();
+    modules.push_back(std::move(*llvmModule));
+    for (auto [signature, kernel] : llvm::zip(signatures, kernels))
+      signature.workspaceBytes = std::max(signature.workspaceBytes, kernel.workspaceBytes);
+    kernels = std::move(signatures);
+  }
+  auto joined = joinLevels(std::move(modules), options.levels, kernels);
+  if (!joined)
+    return module.emitError() << llvm::toString(joined.takeError());
+  return std::move(*joined);
+}
+
+/// Compiles to an object (Emit::Object), assembly or LLVM IR.
+static FailureOr<std::string> generate(ModuleOp module, Emit kind, const CompileOptions &options,
+                                       std::vector<KernelSignature> &kernels) {
+  llvm::LLVMContext context;
+  bool hasLevels = options.levels.size() > 1;
+  FailureOr<std::unique_ptr<llvm::Module>> llvmModule =
+      hasLevels ? generateLevels(module, context, options, kernels) : generateLevel(module, context, options, kernels);
   if (failed(llvmModule))
     return failure();
-  optimize(**llvmModule, **machine, options.optLevel);
+  // Functions say for which processor they are; what this machine says holds for those that do not.
+  Target target = options.target;
+  if (hasLevels) {
+    target = Target();
+    target.cpu.name = "x86-64";
+  }
+  auto machine = createTargetMachine(target, options.optLevel);
+  if (!machine)
+    return module.emitError() << llvm::toString(machine.takeError());
 
   llvm::SmallString<0> code;
   llvm::raw_svector_ostream os(code);

@@ -113,13 +113,20 @@ static void writeKernel(llvm::raw_ostream &os, const KernelSignature &kernel) {
      << "const char *" << kernel.getSymbol("description") << "(void);\n";
 }
 
-std::string attn::makeHeader(llvm::ArrayRef<KernelSignature> kernels, const Target &target) {
+/// "znver4", or "x86-64-v3, x86-64-v4": what the kernels were compiled for.
+static std::string getTargetsText(const CompileOptions &options) {
+  if (options.levels.size() < 2)
+    return options.target.cpu.name;
+  return llvm::join(llvm::map_range(options.levels, [](const Target &target) { return target.cpu.name; }), ", ");
+}
+
+std::string attn::makeHeader(llvm::ArrayRef<KernelSignature> kernels, const CompileOptions &options) {
   std::string text;
   llvm::raw_string_ostream os(text);
   std::string guard = "ATTN_KERNELS";
   for (const KernelSignature &kernel : kernels)
     guard += "_" + kernel.name;
-  os << "/* Made by attn-mlir " << getVersion() << " for " << target.cpu.name << ". */\n"
+  os << "/* Made by attn-mlir " << getVersion() << " for " << getTargetsText(options) << ". */\n"
      << "#ifndef " << guard << "_H\n#define " << guard << "_H\n\n"
      << kAbiText << "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n";
   for (const KernelSignature &kernel : kernels)

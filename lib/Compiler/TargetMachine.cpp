@@ -2,6 +2,7 @@
 #include "attn/Compiler/TargetMachine.h"
 
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/CodeGen.h"
@@ -25,6 +26,7 @@ static llvm::Expected<const llvm::Target *> findTarget() {
     LLVMInitializeX86Target();
     LLVMInitializeX86TargetMC();
     LLVMInitializeX86AsmPrinter();
+    LLVMInitializeX86AsmParser(); // the question which processor this is (Cpuid.h) is inline assembly
   });
   std::string error;
   if (const llvm::Target *target = llvm::TargetRegistry::lookupTarget(getTriple(), error))
@@ -83,11 +85,38 @@ llvm::Expected<Target> attn::describeTarget(llvm::StringRef cpu) {
 /// Features whose instructions a code generator chooses by itself. Others, such as mwaitx, are for systems; hypervisors
 /// often hide them, and code for such a processor runs all the same.
 static bool isUsedByCode(llvm::StringRef feature) {
-  for (llvm::StringRef prefix : {"adx", "amx", "avx", "bmi", "cx16", "f16c", "fma", "gfni", "lzcnt", "movbe", "popcnt",
-                                 "sahf", "sse", "ssse", "tbm", "xop"})
+  for (llvm::StringRef prefix : {"adx", "avx", "bmi", "cx16", "f16c", "fma", "gfni", "lzcnt", "movbe", "popcnt", "sahf",
+                                 "sse", "ssse", "tbm", "xop"})
     if (feature.starts_with(prefix))
       return true;
   return false;
+}
+
+llvm::Expected<std::vector<std::string>> attn::getCodeFeatures(const Target &target) {
+  llvm::Expected<const llvm::Target *> llvmTarget = findTarget();
+  if (!llvmTarget)
+    return llvmTarget.takeError();
+  std::unique_ptr<llvm::MCSubtargetInfo> subtarget(
+      (*llvmTarget)->createMCSubtargetInfo(getTriple(), target.cpu.name, target.features));
+  std::vector<std::string> features;
+  for (const llvm::SubtargetFeatureKV &feature : subtarget->getAllProcessorFeatures())
+    if (isUsedByCode(feature.Key) && subtarget->checkFeatures(std::string("+") + feature.Key))
+      features.push_back(feature.Key);
+  return features;
+}
+
+llvm::Expected<std::vector<Target>> attn::describeTargets(llvm::ArrayRef<std::string> cpus) {
+  std::vector<Target> targets;
+  llvm::StringSet<> names;
+  for (llvm::StringRef cpu : cpus) {
+    if (!names.insert(cpu).second)
+      return llvm::createStringError("--cpu: '" + cpu + "' stands twice in the list");
+    llvm::Expected<Target> target = describeTarget(cpu);
+    if (!target)
+      return target.takeError();
+    targets.push_back(std::move(*target));
+  }
+  return targets;
 }
 
 llvm::Error attn::checkRunsHere(const Target &target) {

@@ -70,8 +70,10 @@ struct CommandLine {
                                   cl::cat(category)};
   StageOption startAfter{"start-after", "The input is what this stage leaves: start behind it", Stage::Import,
                          category};
-  cl::opt<std::string> cpu{"cpu", cl::desc("Processor or instruction set (default native)"), cl::value_desc("name"),
-                           cl::init("native"), cl::cat(category)};
+  cl::list<std::string> cpu{"cpu",
+                            cl::desc("Processor or instruction set (default native), or a list of them as for "
+                                     "attn-compile"),
+                            cl::value_desc("name,..."), cl::CommaSeparated, cl::cat(category)};
   cl::opt<unsigned> optLevel{cl::Prefix, "O", cl::desc("Optimisation level of LLVM, 0 to 3 (default 3)"), cl::init(3),
                              cl::cat(category)};
 };
@@ -289,6 +291,21 @@ static int runModule(ModuleOp module, ModuleOp meaning, const CommandLine &line,
   return 0;
 }
 
+/// Sets `chosen` to the last of `targets` that this machine can run; the error says what the last one would need.
+static llvm::Error chooseTarget(llvm::ArrayRef<Target> targets, Target &chosen) {
+  llvm::Error reason = llvm::Error::success();
+  for (const Target &target : llvm::reverse(targets)) {
+    llvm::Error error = checkRunsHere(target);
+    if (!error) {
+      chosen = target;
+      llvm::consumeError(std::move(reason));
+      return llvm::Error::success();
+    }
+    reason = llvm::joinErrors(std::move(reason), std::move(error));
+  }
+  return reason;
+}
+
 int attn::runMain(int argc, char **argv, const DialectRegistry &registry) {
   llvm::InitLLVM init(argc, argv);
   releaseOptionNames({"func", "shape", "arg", "input", "output", "fill", "seed", "strides", "threads", "compare",
@@ -307,13 +324,15 @@ int attn::runMain(int argc, char **argv, const DialectRegistry &registry) {
     return reportError(kTool, llvm::toString(settings.takeError()));
   CompileOptions options;
   options.optLevel = line.optLevel;
-  llvm::Expected<Target> target = describeTarget(line.cpu);
-  if (!target)
-    return reportError(kTool, llvm::toString(target.takeError()));
-  options.target = *target;
-  options.startAfter = line.startAfter;
-  if (llvm::Error error = checkRunsHere(*target))
+  if (line.cpu.empty())
+    line.cpu.push_back("native");
+  llvm::Expected<std::vector<Target>> targets = describeTargets(line.cpu);
+  if (!targets)
+    return reportError(kTool, llvm::toString(targets.takeError()));
+  if (llvm::Error error = chooseTarget(*targets, options.target))
     return reportError(kTool, llvm::toString(std::move(error)));
+  options.levels = std::move(*targets);
+  options.startAfter = line.startAfter;
   Input input(registry), reference(registry);
   if (failed(input.parse(kTool, line.input)) ||
       (!line.reference.empty() && failed(reference.parse(kTool, line.reference))))

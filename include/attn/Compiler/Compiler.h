@@ -21,6 +21,9 @@ enum class Emit { Mlir, Llvm, Asm, Object, Shared, Header };
 
 struct CompileOptions {
   Target target;
+  /// When there are several, an object, assembly or LLVM IR holds the kernels once for each of them instead of for
+  /// `target`, and each call goes to the last of them that the machine can run.
+  std::vector<Target> levels;
   /// The stage that the module is in: those up to it are not run, and its promise is checked.
   Stage startAfter = Stage::Import;
   /// LLVM's optimisation level, 0 to 3.
@@ -52,7 +55,7 @@ mlir::FailureOr<CompiledModule> compileToObject(mlir::ModuleOp module, const Com
 mlir::FailureOr<std::string> compileToText(mlir::ModuleOp module, Emit kind, const CompileOptions &options);
 
 /// The C header of the kernels: self-contained, documented, with an example call of each.
-std::string makeHeader(llvm::ArrayRef<KernelSignature> kernels, const Target &target);
+std::string makeHeader(llvm::ArrayRef<KernelSignature> kernels, const CompileOptions &options);
 
 /// Links an object into a shared library at `path`, by ld.lld or else a C compiler found on PATH. Nothing is at `path`
 /// unless all went well.

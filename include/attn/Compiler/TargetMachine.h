@@ -5,10 +5,13 @@
 
 #include "attn/Pipelines/Pipelines.h"
 
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace llvm {
 class TargetMachine;
@@ -27,6 +30,12 @@ struct Target {
 /// Describes `cpu`: "native" for the machine at hand with exactly the features it reports, or a 64-bit x86 name of LLVM
 /// ("x86-64-v3", "znver4"). The error of an unknown name lists those accepted.
 llvm::Expected<Target> describeTarget(llvm::StringRef cpu);
+
+/// Describes each of `cpus`, as describeTarget() does. A name that stands twice is an error.
+llvm::Expected<std::vector<Target>> describeTargets(llvm::ArrayRef<std::string> cpus);
+
+/// LLVM's names of the features of `target` whose instructions a code generator chooses by itself, "avx2" among them.
+llvm::Expected<std::vector<std::string>> getCodeFeatures(const Target &target);
 
 /// Success if code for `target` can run on this machine; the error names features that are missing.
 llvm::Error checkRunsHere(const Target &target);
