@@ -71,8 +71,9 @@ def AttnExpandMathPass : Pass<"attn-expand-math", "::mlir::func::FuncOp"> {
   let description = [{
     **Takes** `math` ops on f32 scalars and vectors. **Leaves** `math.fma` and what has an instruction (abs, sqrt, floor,
     ceil, roundeven, trunc, copysign). `exp2` becomes a polynomial of degree 5 (relative error 1.5e-7 before rounding,
-    2^0 = 1 exactly; 0 below 2^-126, inf from 2^128, NaN stays NaN); the others take upstream's polynomial forms. bf16
-    is rounded to nearest, ties to even, subnormals kept.
+    2^0 = 1 exactly; 0 below 2^-126, without scalef already below 2^-125.5; inf from 2^128, NaN stays NaN); the others
+    take upstream's polynomial forms. docs/Numerics.md lists the errors. bf16 is rounded to nearest, ties to even,
+    subnormals kept.
     **Fails** on a function that would need a maths library, by name, and on f16 where no instruction converts it.
     (example: test/Target/CPU/expand-math.mlir)
   }];
