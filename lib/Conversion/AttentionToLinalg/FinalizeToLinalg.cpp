@@ -4,6 +4,7 @@
 #include "attn/Conversion/AttentionToLinalg/AttentionToLinalg.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/TypeUtilities.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -22,7 +23,7 @@ LogicalResult convertToLinalg(RewriterBase &rewriter, FinalizeOp op) {
     return failure();
   Location loc = op.getLoc();
   ArrayAttr maps = op.getIndexingMaps();
-  Type type = getElementType(op.getAcc());
+  Type type = getElementTypeOrSelf(op.getAcc());
   rewriter.setInsertionPoint(op);
   GenericBuilder linalg(rewriter, loc);
   Value zero = linalg.constant(type, 0.0), one = linalg.constant(type, 1.0);
@@ -88,7 +89,7 @@ LogicalResult convertToLinalg(RewriterBase &rewriter, MergeOp op) {
     return failure();
   Location loc = op.getLoc();
   ArrayAttr maps = op.getIndexingMaps();
-  Type type = getElementType(op.getInits()[0]);
+  Type type = getElementTypeOrSelf(op.getInits()[0]);
   auto rowType = cast<RankedTensorType>(op.getInits()[1].getType());
   if (!rowType.hasStaticShape())
     return op->emitError("cannot convert a row tile of unknown size, got ")

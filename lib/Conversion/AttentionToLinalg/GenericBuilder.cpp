@@ -4,6 +4,7 @@
 #include "attn/Dialect/Attention/IR/AttentionAttributes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/TypeUtilities.h"
 
 using namespace mlir;
 
@@ -32,8 +33,6 @@ SmallVector<unsigned> getLoops(AffineMap map) {
 }
 
 AffineMap getMap(ArrayAttr maps, size_t index) { return cast<AffineMapAttr>(maps[index]).getValue(); }
-
-Type getElementType(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getElementType(); }
 
 AffineMap replaceLoop(AffineMap map, unsigned from, unsigned to) {
   return map.replace(getAffineDimExpr(from, map.getContext()), getAffineDimExpr(to, map.getContext()), map.getNumDims(),
@@ -67,7 +66,7 @@ SmallVector<Value> GenericBuilder::generic(StringRef role, const LoopOrder &orde
 }
 
 Value GenericBuilder::fill(StringRef role, double value, Value dest) {
-  Type elementType = getElementType(dest);
+  Type elementType = getElementTypeOrSelf(dest);
   auto op = linalg::FillOp::create(builder, loc, ValueRange{constant(elementType, value)}, ValueRange{dest});
   op->setAttr(kRoleName, builder.getStringAttr(role));
   return op.getResult(0);

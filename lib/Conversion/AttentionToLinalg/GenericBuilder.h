@@ -36,8 +36,6 @@ llvm::SmallVector<unsigned> getLoops(mlir::AffineMap map);
 /// Entry `index` of an attribute like `indexing_maps`.
 mlir::AffineMap getMap(mlir::ArrayAttr maps, size_t index);
 
-mlir::Type getElementType(mlir::Value tensor);
-
 /// `map` with loop `from` replaced by loop `to`.
 mlir::AffineMap replaceLoop(mlir::AffineMap map, unsigned from, unsigned to);
 

@@ -5,6 +5,7 @@
 #include "attn/Conversion/AttentionToLinalg/AttentionToLinalg.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/TypeUtilities.h"
 
 using namespace mlir;
 
@@ -169,7 +170,7 @@ LogicalResult convertToLinalg(RewriterBase &rewriter, OnlineOp op) {
   ScoredTile tile;
   tile.op = cast<ScoredOpInterface>(op.getOperation());
   tile.loops = getLoopInfo(op);
-  tile.type = getElementType(op.getInits()[0]);
+  tile.type = getElementTypeOrSelf(op.getInits()[0]);
   tile.map = replaceLoop(getMap(op.getIndexingMaps(), op.getIndexingMaps().size() - 2), tile.loops.e, tile.loops.key);
   tile.exponentScale = op.getExponentScale().convertToDouble();
   tile.plan = findPlan(op, op.getPlan());
@@ -188,7 +189,7 @@ LogicalResult convertToLinalg(RewriterBase &rewriter, WeightsOp op) {
   ScoredTile tile;
   tile.op = cast<ScoredOpInterface>(op.getOperation());
   tile.loops = getLoopInfo(op);
-  tile.type = getElementType(op.getInit());
+  tile.type = getElementTypeOrSelf(op.getInit());
   // There is no acc: the scores lie as Q does, so that lanes are the same as in attn.online.
   tile.map = replaceLoop(getMap(maps, 0), tile.loops.d, tile.loops.key);
   tile.exponentScale = op.getExponentScale().convertToDouble();
