@@ -51,7 +51,8 @@ public:
     list(std::string("row tile i has a masked pair in ") + tile + " j if one of", ranges.withMasked);
     os << (ranges.exact ? "exact: each of them is needed\n" : "not exact: more may be visited than needed\n");
     for (const KeyRangeReason &reason : ranges.reasons)
-      os << "  because of " << reason.text << " at " << reason.op->getLoc() << "\n";
+      os << "  because of " << reason.text << " at " << reason.op->getLoc()
+         << (reason.hasRange ? ", whose range on a tile is looked at when the kernel runs\n" : "\n");
     printLoops();
     printPicture();
     return text;
@@ -77,11 +78,13 @@ private:
         os << "  tail: what is left of them, without mask\n";
         break;
       case KeySegment::Kind::Partial:
-        os << "  partial: with mask\n";
+        os << (ranges.areTilesClassified() ? "  partial: by ranges a tile is skipped, or visited with mask or without\n"
+                                           : "  partial: with mask\n");
         break;
       case KeySegment::Kind::Tested:
         os << "  tested: " << (segment.visited.empty() ? "each tile is visited" : "each tile is visited or not")
-           << (segment.alwaysMasked ? ", with mask\n" : ", with mask or without\n");
+           << (segment.alwaysMasked ? ", with mask" : ", with mask or without")
+           << (ranges.areTilesClassified() ? "; by ranges one with mask may be skipped or need none\n" : "\n");
         break;
       }
     }
@@ -161,7 +164,8 @@ private:
       if (isShown)
         os << "  " << line << "\n";
     }
-    os << "visited " << visited << " of " << rowTiles * keyTiles << " tiles, " << full << " of them without mask\n";
+    os << "visited " << visited << " of " << rowTiles * keyTiles << " tiles, " << full << " of them without mask"
+       << (ranges.areTilesClassified() ? ", before any is skipped by ranges\n" : "\n");
     searchOptimum(*rows, *keys, states);
   }
 

@@ -2,6 +2,7 @@
 // Folds the operations behind an index one by one: what they compute is known to their folders, not here.
 #include "attn/Analysis/TileCounts.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Interfaces/DestinationStyleOpInterface.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
@@ -64,17 +65,24 @@ std::optional<int64_t> IndexEvaluator::compute(Value value) {
     return number ? evaluateDim(dim.getSource(), *number) : std::nullopt;
   }
   if (auto extract = dyn_cast<tensor::ExtractOp>(op))
-    return doNotKnow("the elements of " + describe(extract.getTensor()));
+    return computeElement(extract.getTensor(), extract.getIndices());
+  if (auto loop = dyn_cast<scf::ForOp>(op))
+    return computeLoop(loop, cast<OpResult>(value).getResultNumber());
   if (!value.getType().isIntOrIndex())
     return doNotKnow(describe(value));
 
   SmallVector<Attribute> operands;
+  bool isKnown = true;
   for (Value operand : op->getOperands()) {
     std::optional<int64_t> number = evaluate(operand);
-    if (!number)
-      return std::nullopt;
-    operands.push_back(IntegerAttr::get(operand.getType(), *number));
+    // A false in a conjunction is enough.
+    if (number == 0 && value.getType().isInteger(1) && isa<arith::AndIOp>(op))
+      return 0;
+    isKnown &= number.has_value();
+    operands.push_back(number ? IntegerAttr::get(operand.getType(), *number) : IntegerAttr());
   }
+  if (!isKnown)
+    return std::nullopt;
   SmallVector<OpFoldResult> results;
   if (failed(op->fold(operands, results)) || results.empty())
     return doNotKnow(describe(value));
@@ -86,6 +94,50 @@ std::optional<int64_t> IndexEvaluator::compute(Value value) {
     return value.getType().isInteger(1) ? integer.getValue().getZExtValue() : integer.getValue().getSExtValue();
   }
   return evaluate(result);
+}
+
+std::optional<int64_t> IndexEvaluator::computeElement(Value tensor, ValueRange indices) {
+  auto it = elements.find(tensor);
+  if (it == elements.end())
+    return doNotKnow("the elements of " + describe(tensor));
+  int64_t position = 0;
+  for (auto [dim, index] : llvm::enumerate(indices)) {
+    std::optional<int64_t> number = evaluate(index), size = evaluateDim(tensor, dim);
+    if (!number || !size)
+      return std::nullopt;
+    if (*number < 0 || *number >= *size)
+      return doNotKnow("what lies outside of " + describe(tensor));
+    position = position * *size + *number;
+  }
+  return it->second.at(position);
+}
+
+std::optional<int64_t> IndexEvaluator::computeLoop(scf::ForOp loop, unsigned result) {
+  std::optional<int64_t> lower = evaluate(loop.getLowerBound()), upper = evaluate(loop.getUpperBound()),
+                         step = evaluate(loop.getStep());
+  if (!lower || !upper || !step || *step <= 0)
+    return std::nullopt;
+  if (!loop.getResult(result).getType().isIntOrIndex())
+    return doNotKnow(describe(loop.getResult(result)));
+  SmallVector<int64_t> carried;
+  for (Value init : loop.getInitArgs()) {
+    std::optional<int64_t> number = init.getType().isIntOrIndex() ? evaluate(init) : std::nullopt;
+    if (!number)
+      return doNotKnow(describe(init));
+    carried.push_back(*number);
+  }
+  for (int64_t position = *lower; position < *upper; position += *step) {
+    setVariable(loop.getInductionVar(), position);
+    for (auto [argument, number] : llvm::zip_equal(loop.getRegionIterArgs(), carried))
+      setVariable(argument, number);
+    for (auto [yielded, number] : llvm::zip_equal(loop.getBody()->getTerminator()->getOperands(), carried)) {
+      std::optional<int64_t> next = evaluate(yielded);
+      if (!next)
+        return std::nullopt;
+      number = *next;
+    }
+  }
+  return carried[result];
 }
 
 std::optional<int64_t> IndexEvaluator::evaluateDim(Value tensor, int64_t dim) {

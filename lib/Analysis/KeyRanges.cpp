@@ -114,7 +114,7 @@ void Analysis::finish(Sets &sets, RangeBuilder &builder) {
   llvm::append_range(ranges.reasons, sets.reader.reasons);
   ranges.exact = sets.visited.exact && ranges.reasons.empty();
   for (const std::string &name : sets.visited.inexactVariables)
-    ranges.reasons.push_back({problem.op, "values of '" + name + "' with gaps"});
+    ranges.reasons.push_back({problem.op, "values of '" + name + "' with gaps", {}, false});
   for (const Piece &piece : sets.kept)
     ranges.kept.push_back(sets.system.toString(piece));
   for (const Piece &piece : sets.masked)

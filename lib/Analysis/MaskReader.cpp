@@ -2,6 +2,7 @@
 // Boolean structure of a mask region, and what its values depend on. MaskValues.cpp reads integers.
 #include "MaskReader.h"
 
+#include "attn/Analysis/RangeForms.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
@@ -37,7 +38,7 @@ Union MaskReader::simplify(Union pieces) {
       result.push_back(std::move(piece));
   if (result.size() <= kMostPieces)
     return result;
-  KeyRangeReason reason{op, "more than " + std::to_string(kMostPieces) + " alternatives"};
+  KeyRangeReason reason{op, "more than " + std::to_string(kMostPieces) + " alternatives", {}, false};
   if (!llvm::is_contained(reasons, reason))
     reasons.push_back(reason);
   return {{}};
@@ -246,7 +247,7 @@ unsigned MaskReader::getVariable(Value value) {
 }
 
 void MaskReader::giveReason(Value value) {
-  KeyRangeReason reason{value.getDefiningOp(), ""};
+  KeyRangeReason reason{value.getDefiningOp(), "", value, hasRangeForm(value)};
   if (reason.op) {
     reason.text = reason.op->getName().getStringRef().str();
   } else {

@@ -9,7 +9,8 @@ namespace {
 /// Counts one task after the other.
 class TileCounter {
 public:
-  TileCounter(scf::ForallOp tiled, IndexEvaluator &evaluator) : tiled(tiled), evaluator(evaluator) {
+  TileCounter(scf::ForallOp tiled, IndexEvaluator &evaluator, std::vector<TileVisit> *visits)
+      : tiled(tiled), evaluator(evaluator), seen(visits) {
     tiled.walk([&](Operation *op) {
       auto online = dyn_cast<OnlineOp>(op);
       // Guarded visits redo a row tile, which no sane input asks for.
@@ -20,8 +21,10 @@ public:
     });
   }
 
-  /// Adds what the task of the current loop variables does with `rows` rows. False where that is not known.
-  bool addTask(int64_t rows) {
+  /// Adds what the task of the current loop variables does with row tile `tile`, of `rows` rows. False where that is
+  /// not known.
+  bool addTask(int64_t tile, int64_t rows) {
+    taskTile = tile;
     taskRows = rows;
     ++counts.tasks;
     counts.rows += rows;
@@ -56,11 +59,34 @@ private:
     if (auto branch = dyn_cast<scf::IfOp>(op)) {
       std::optional<int64_t> condition = evaluator.evaluate(branch.getCondition());
       if (!condition)
-        return false;
+        return addLarger(branch);
       Region &taken = *condition ? branch.getThenRegion() : branch.getElseRegion();
       return taken.empty() || addBlock(taken.front());
     }
     return llvm::all_of(op->getRegions(), [&](Region &region) { return region.empty() || addBlock(region.front()); });
+  }
+
+  /// The branch that visits more keys, or more of them with mask.
+  bool addLarger(scf::IfOp branch) {
+    const TileCounts before = counts;
+    size_t numSeen = seen ? seen->size() : 0;
+    auto getSize = [](const TileCounts &sum) {
+      int64_t masked = sum.online[1].keys + sum.weights[1].keys;
+      return std::pair(masked + sum.online[0].keys + sum.weights[0].keys, masked);
+    };
+    auto addRegion = [&](Region &region) {
+      counts = before;
+      if (seen)
+        seen->resize(numSeen);
+      return region.empty() || addBlock(region.front());
+    };
+    if (!addRegion(branch.getElseRegion()))
+      return false;
+    auto otherwise = getSize(counts);
+    if (!addRegion(branch.getThenRegion()) || (getSize(counts) < otherwise && !addRegion(branch.getElseRegion())))
+      return false;
+    counts.isAtMost = true;
+    return true;
   }
 
   bool addVisit(TileVisits (&visits)[2], ScoredOpInterface op, const LoopInfo &loops) {
@@ -69,7 +95,14 @@ private:
     std::optional<int64_t> keys = evaluator.evaluateDim(op.getKey(), *map.getResultPosition(loop));
     if (!keys)
       return false;
-    TileVisits &sum = visits[op.getMask().empty() ? 0 : 1];
+    bool isMasked = !op.getMask().empty();
+    if (seen) {
+      std::optional<int64_t> first = evaluator.evaluate(Value(op.getOffsets()[loops.key]));
+      if (!first)
+        return false;
+      seen->push_back({taskTile, *first, *keys, isMasked, isa<OnlineOp>(op.getOperation())});
+    }
+    TileVisits &sum = visits[isMasked];
     ++sum.tiles;
     sum.keys += *keys;
     sum.pairs += *keys * taskRows;
@@ -80,7 +113,9 @@ private:
   IndexEvaluator &evaluator;
   /// Ops that visit a tile, and those around them.
   llvm::DenseSet<Operation *> interesting;
-  int64_t taskRows = 0;
+  /// Where visits go, if anywhere.
+  std::vector<TileVisit> *seen;
+  int64_t taskTile = 0, taskRows = 0;
 };
 } // namespace
 
@@ -94,7 +129,8 @@ static void multiply(TileCounts &counts, int64_t factor) {
   }
 }
 
-std::optional<TileCounts> countTiles(scf::ForallOp tiled, int64_t numRows, IndexEvaluator &evaluator) {
+std::optional<TileCounts> countTiles(scf::ForallOp tiled, int64_t numRows, IndexEvaluator &evaluator,
+                                     std::vector<TileVisit> *visits) {
   int64_t rowTile = tiled->getAttrOfType<PlanAttr>(kPlanName).getRows();
   SmallVector<int64_t> counts;
   for (OpFoldResult bound : tiled.getMixedUpperBound()) {
@@ -112,7 +148,9 @@ std::optional<TileCounts> countTiles(scf::ForallOp tiled, int64_t numRows, Index
   llvm::SmallBitVector enumerated(variables.size());
   enumerated.set(variables.size() - 1);
   while (true) {
-    TileCounter counter(tiled, evaluator);
+    if (visits)
+      visits->clear();
+    TileCounter counter(tiled, evaluator, visits);
     int64_t tasks = 1, same = 1;
     for (auto [number, count] : llvm::enumerate(counts))
       (enumerated[number] ? tasks : same) *= count;
@@ -126,7 +164,7 @@ std::optional<TileCounts> countTiles(scf::ForallOp tiled, int64_t numRows, Index
           tile = position;
         evaluator.setVariable(variables[number], position);
       }
-      if (!counter.addTask(std::min(rowTile, numRows - tile * rowTile)))
+      if (!counter.addTask(tile, std::min(rowTile, numRows - tile * rowTile)))
         return std::nullopt;
     }
     llvm::SmallBitVector before = enumerated;

@@ -86,6 +86,10 @@ struct KeySegment {
 struct KeyRangeReason {
   mlir::Operation *op = nullptr;
   std::string text;
+  /// The value that was not understood; null where the reason is no single one.
+  mlir::Value value;
+  /// Whether its range on a tile can be computed (RangeForms.h), so that tiles may be told apart at run time.
+  bool hasRange = false;
 
   bool operator==(const KeyRangeReason &other) const { return op == other.op && text == other.text; }
 };
@@ -107,6 +111,11 @@ struct KeyRanges {
   bool exact = false;
   /// What kept it from being so.
   llvm::SmallVector<KeyRangeReason> reasons;
+  /// Whether the range of something that was not understood may tell at run time that a tile of a Partial or Tested
+  /// segment is masked for all its pairs, or for none.
+  bool areTilesClassified() const {
+    return llvm::any_of(reasons, [](const KeyRangeReason &reason) { return reason.hasRange; });
+  }
   /// The sets that ranges were derived from, as text: kept and masked pairs, visited keys or tiles, those with a masked
   /// pair.
   std::vector<std::string> kept, masked, visited, withMasked;

@@ -5,12 +5,14 @@
 // registers comes from the function's #attn.plan. Upstream's vectoriser is not used here: it wants static shapes,
 // hoists accumulators only through subset analysis, and its result depends on the order of a dozen pattern sets; all a
 // tile needs is one loop nest whose lanes are the output's innermost dimension.
+#include "TileAccess.h"
 #include "TileVectorizer.h"
 #include "attn/Dialect/Attention/IR/AttentionAttributes.h"
 #include "attn/Target/CPU/Passes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Dialect/X86Vector/X86VectorDialect.h"
@@ -65,6 +67,16 @@ struct VectorizeTiles : impl::AttnVectorizeTilesPassBase<VectorizeTiles> {
         return signalPassFailure();
       erased.insert(*initializer);
     }
+    // i1 in memory is a byte: loops that look for the range of a mask operand read bytes, of which LLVM makes vectors.
+    function.walk([&](memref::LoadOp load) {
+      MemRefType type = load.getMemRefType();
+      if (!type.getElementType().isInteger(1))
+        return;
+      rewriter.setInsertionPoint(load);
+      rewriter.replaceOp(load, loadElements(rewriter, load.getLoc(), load.getMemRef(),
+                                            rewriter.getMultiDimIdentityMap(type.getRank()), load.getIndices(),
+                                            /*lanesLoop=*/-1, /*width=*/1));
+    });
     // The plan has been carried out.
     function->removeAttr(kPlanName);
   }

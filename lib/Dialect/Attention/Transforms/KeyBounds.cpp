@@ -53,6 +53,10 @@ OpFoldResult KeyBounds::getSymbol(const KeyRangeSymbol &symbol) {
   llvm_unreachable("unknown kind of symbol");
 }
 
+AffineMap KeyBounds::getMaskMap(unsigned number) {
+  return tile.getOpMap(3 + tile.op.getSimilarityOperands().size() + tile.op.getScoreOperands().size() + number);
+}
+
 Value KeyBounds::hoist(Value value) {
   auto it = hoisted.find(value);
   if (it != hoisted.end())
@@ -65,8 +69,7 @@ Value KeyBounds::hoist(Value value) {
     if (number >= numElements) {
       result = op.getCaptures()[number - numElements];
     } else {
-      unsigned map = 3 + op.getSimilarityOperands().size() + op.getScoreOperands().size() + number;
-      SmallVector<Value> indices = llvm::map_to_vector(tile.getOpMap(map).getResults(), [&](AffineExpr expr) {
+      SmallVector<Value> indices = llvm::map_to_vector(getMaskMap(number).getResults(), [&](AffineExpr expr) {
         return tile.getFixed(cast<AffineDimExpr>(expr).getPosition());
       });
       result = tensor::ExtractOp::create(rewriter, loc, op.getMaskOperands()[number], indices);

@@ -17,10 +17,13 @@ public:
   mlir::OpFoldResult operator[](unsigned step) const { return values[firstStep + step]; }
   /// Whether one of `tests` holds for the key tile `number`, as an i1.
   mlir::Value anyHolds(llvm::ArrayRef<KeyTileTest> tests, mlir::Value number);
+  /// A value of the mask region that depends on neither row nor key, computed outside of it.
+  mlir::Value getRegionValue(mlir::Value value) { return hoist(value); }
+  /// The indexing map of a mask operand.
+  mlir::AffineMap getMaskMap(unsigned number);
 
 private:
   mlir::OpFoldResult getSymbol(const KeyRangeSymbol &symbol);
-  /// Computes a value of the mask region outside of it.
   mlir::Value hoist(mlir::Value value);
   mlir::OpFoldResult toIndex(mlir::Value value);
   /// All results of `map` are at least 0.

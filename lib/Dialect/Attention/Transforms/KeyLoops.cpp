@@ -42,10 +42,14 @@ KeyLoops::KeyLoops(RowTile &tile)
   addSources(op.getScoreOperands(), number, score);
   addSources(op.getMaskOperands(), number, mask);
   bounds.emplace(tile, ranges);
+  if (ranges.areTilesClassified())
+    classifier.emplace(tile, *bounds);
   for (const KeyRangeReason &reason : ranges.reasons)
     remark::missed(reason.op->getLoc(), remark::RemarkOpts::name("tile-and-fuse").category("tile-and-fuse"))
         << remark::reason("the mask is not affine in row and key: {0}", reason.text)
-        << remark::suggest("without it, fewer key tiles may be visited, or more of them without mask");
+        << remark::suggest(reason.hasRange
+                               ? "its range on each tile decides at run time; an affine form would skip tiles for free"
+                               : "without it, fewer key tiles may be visited, or more of them without mask");
 }
 
 TileOperand KeyLoops::packQuery(Type elementType, double factor) {
@@ -170,13 +174,29 @@ SmallVector<Value> KeyLoops::choose(Value condition, ValueRange init, function_r
   return branch.getResults();
 }
 
+SmallVector<Value> KeyLoops::visitMasked(const KeyTile &keys, ValueRange args, TileBody body) {
+  if (!classifier)
+    return body(keys, args, true);
+  TileClassifier::Truth truth = classifier->classify(keys);
+  auto withMask = [&] { return body(keys, args, true); };
+  auto visit = [&]() -> SmallVector<Value> {
+    // Code without mask has whole tiles only.
+    OpFoldResult keyTile = rewriter.getIndexAttr(tile.plan.getKeys());
+    Value isWhole =
+        arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::eq, tile.index(keys.count), tile.index(keyTile));
+    Value isFull = rewriter.createOrFold<arith::AndIOp>(loc, isWhole, truth.always);
+    return choose(isFull, args, [&] { return body({keys.start, keyTile}, args, false); }, withMask);
+  };
+  return choose(truth.possible, args, visit, [&] { return SmallVector<Value>(args); });
+}
+
 SmallVector<Value> KeyLoops::visitTested(const KeySegment &segment, Value start, ValueRange args, TileBody body) {
   OpFoldResult upper = (*bounds)[segment.upper];
   AffineExpr s0 = rewriter.getAffineSymbolExpr(0), s1 = rewriter.getAffineSymbolExpr(1);
   int64_t keyTile = tile.plan.getKeys();
   Value number =
       tile.index(affine::makeComposedFoldedAffineApply(rewriter, loc, s0.floorDiv(keyTile), {OpFoldResult(start)}));
-  auto withMask = [&] { return body(getTile(start, upper, /*isWhole=*/false), args, true); };
+  auto withMask = [&] { return visitMasked(getTile(start, upper, /*isWhole=*/false), args, body); };
   auto withoutMask = [&] { return body(getTile(start, upper, /*isWhole=*/true), args, false); };
   auto visit = [&]() -> SmallVector<Value> {
     if (segment.alwaysMasked)
@@ -202,7 +222,7 @@ SmallVector<Value> KeyLoops::visitAll(ValueRange init, TileBody body) {
       if (segment.kind == KeySegment::Kind::Tested)
         return visitTested(segment, start, args, body);
       KeyTile keys = getTile(start, upper, segment.kind == KeySegment::Kind::Full);
-      return body(keys, args, segment.kind == KeySegment::Kind::Partial);
+      return segment.kind == KeySegment::Kind::Partial ? visitMasked(keys, args, body) : body(keys, args, false);
     });
   }
   return state;

@@ -4,6 +4,7 @@
 #define ATTN_LIB_DIALECT_ATTENTION_TRANSFORMS_KEYLOOPS_H
 
 #include "KeyBounds.h"
+#include "TileClassifier.h"
 
 namespace attn {
 
@@ -61,6 +62,8 @@ private:
   llvm::SmallVector<mlir::Value> choose(mlir::Value condition, mlir::ValueRange init,
                                         llvm::function_ref<llvm::SmallVector<mlir::Value>()> ifTrue,
                                         llvm::function_ref<llvm::SmallVector<mlir::Value>()> ifFalse);
+  /// One tile whose mask has to be looked at: where a classifier may say that it need not be, `body` in branches.
+  llvm::SmallVector<mlir::Value> visitMasked(const KeyTile &keys, mlir::ValueRange args, TileBody body);
   /// One tile of a Tested segment: `body` in branches.
   llvm::SmallVector<mlir::Value> visitTested(const KeySegment &segment, mlir::Value start, mlir::ValueRange args,
                                              TileBody body);
@@ -78,6 +81,7 @@ private:
   GenericOp op;
   KeyRanges ranges;
   std::optional<KeyBounds> bounds;
+  std::optional<TileClassifier> classifier;
   TileOperand query, wideQuery;
   llvm::SmallVector<Source> similarity, score, mask;
   double scale, exponentScale;

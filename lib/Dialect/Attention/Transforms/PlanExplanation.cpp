@@ -25,6 +25,7 @@ void PlanExplanation::setCosts(const TileCounts &counts, ArrayRef<int64_t> sizes
   result.tasks = counts.tasks;
   result.visited = unmasked.tiles + masked.tiles;
   result.masked = masked.tiles;
+  result.isAtMost = counts.isAtMost;
   result.all = counts.tasks * llvm::divideCeil(sizes[loops.key], plan.getKeys());
   result.flops = 2 * rows * ((d + e) * onlineKeys + d * weightsKeys);
   result.denseFlops = 2 * counts.rows * sizes[loops.key] * (d + e + (weightsKeys ? d : 0));
@@ -122,8 +123,11 @@ void PlanExplanation::print(llvm::raw_ostream &os) {
     return;
   }
   os << llvm::formatv("  tasks: {0}\n", costs->tasks);
-  os << llvm::formatv("  key tiles: {0} visited of {1}, {2} of them look at a mask\n", costs->visited, costs->all,
-                      costs->masked);
+  StringRef most = costs->isAtMost ? "at most " : "";
+  os << llvm::formatv("  key tiles: {3}{0} visited of {1}, {3}{2} of them look at a mask\n", costs->visited, costs->all,
+                      costs->masked, most);
+  if (costs->isAtMost)
+    os << "  which of them are skipped depends on operands of the mask; what follows is for none\n";
   os << llvm::formatv("  flops: {0} of the products on visited tiles, {1} for all rows and keys; {2} exponentials\n",
                       costs->flops, costs->denseFlops, costs->exponentials);
   os << llvm::formatv("  bytes: {0} read and written by tasks, {1} in all tensors\n", costs->streamedBytes,
@@ -164,8 +168,8 @@ void PlanExplanation::printJson(llvm::raw_ostream &os) {
                             {"live_bytes", getLiveBytes(op, plan)}};
   if (costs) {
     object["tasks"] = costs->tasks;
-    object["key_tiles"] =
-        llvm::json::Object{{"visited", costs->visited}, {"masked", costs->masked}, {"all", costs->all}};
+    object["key_tiles"] = llvm::json::Object{
+        {"visited", costs->visited}, {"masked", costs->masked}, {"all", costs->all}, {"at_most", costs->isAtMost}};
     object["flops"] = llvm::json::Object{{"visited", costs->flops}, {"dense", costs->denseFlops}};
     object["exponentials"] = costs->exponentials;
     object["bytes"] = llvm::json::Object{{"streamed", costs->streamedBytes}, {"tensors", costs->tensorBytes}};

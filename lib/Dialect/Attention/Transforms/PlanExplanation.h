@@ -30,6 +30,8 @@ struct PlanExplanation {
   struct Costs {
     int64_t tasks = 0;
     int64_t visited = 0, masked = 0, all = 0;
+    /// Whether fewer may be visited.
+    bool isAtMost = false;
     /// Multiplications and additions of the products on all lanes of the visited tiles, and for all pairs of rows and
     /// keys that there are.
     int64_t flops = 0, denseFlops = 0;

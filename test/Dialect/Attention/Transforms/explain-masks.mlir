@@ -74,13 +74,13 @@ func.func @causal_window(%q: tensor<?x4xf32>, %k: tensor<?x4xf32>, %v: tensor<?x
 //       CHECK: row tile i visits key tile j if one of
 //  CHECK-NEXT:   0 <= j <= last where {{.+}} floordiv 5) >= 0
 //       CHECK: not exact: more may be visited than needed
-//  CHECK-NEXT:   because of mask operand 0 at
+//  CHECK-NEXT:   because of mask operand 0 at {{.+}}, whose range on a tile is looked at when the kernel runs
 //  CHECK-NEXT:   because of mask operand 1 at
-//       CHECK:   tested: each tile is visited or not, with mask
+//       CHECK:   tested: each tile is visited or not, with mask; by ranges one with mask may be skipped or need none
 //       CHECK: N = 5, M = 23: 2 row tiles, 6 key tiles
 //  CHECK-NEXT:   P.P..P
 //  CHECK-NEXT:   P.P..P
-//  CHECK-NEXT: visited 6 of 12 tiles, 0 of them without mask
+//  CHECK-NEXT: visited 6 of 12 tiles, 0 of them without mask, before any is skipped by ranges
 //  CHECK-NEXT: needed tiles are not known without o0, o1
 func.func @documents(%q: tensor<5x4xf32>, %k: tensor<23x4xf32>, %v: tensor<23x3xf32>, %o: tensor<5x3xf32>,
                      %rows: tensor<5xi32>, %keys: tensor<23xi32>) -> tensor<5x3xf32> {

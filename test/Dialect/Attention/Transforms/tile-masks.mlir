@@ -126,8 +126,113 @@ func.func @length_by_batch_needs_no_mask(%q: tensor<7x?x4xf32>, %k: tensor<7x?x4
 
 // -----
 
-// Parity is not affine and keeps unknown keys, of which a causal mask still drops those behind the diagonal. The remark
-// names the op.
+// What a float operand says of a pair is unknown, and keeps unknown keys, of which a causal mask still drops those behind
+// the diagonal. The remark names the op.
+
+#q = affine_map<(i, j, d, e) -> (i, d)>
+#k = affine_map<(i, j, d, e) -> (j, d)>
+#v = affine_map<(i, j, d, e) -> (j, e)>
+#o = affine_map<(i, j, d, e) -> (i, e)>
+#y = affine_map<(i, j, d, e) -> (j)>
+#plan = #attn.plan<online, rows_minor, rows = 16, keys = 12, lanes = 8, register_tile = [4, 2]>
+
+// CHECK-LABEL: func.func @unknown_and_causal
+//       CHECK:     %[[END:.+]] = affine.min #{{.+}}()[%{{.+}}, %{{.+}}, %{{.+}}]
+//       CHECK:     scf.for %{{.+}} = %c0 to %[[END]] step %c12
+//   CHECK-NOT:       scf.if
+//       CHECK:       attn.online {{.+}} mask {
+//   CHECK-NOT:     attn.online ins
+//       CHECK:     attn.online guarded ins
+
+// REMARK: :[[#@LINE+11]]:15: remark: [Missed] tile-and-fuse
+// REMARK-SAME: Reason="the mask is not affine in row and key: arith.cmpf
+// REMARK-SAME: Suggestion="without it, fewer key tiles may be visited
+func.func @unknown_and_causal(%q: tensor<?x4xf32>, %k: tensor<?x4xf32>, %v: tensor<?x3xf32>, %y: tensor<?xf32>,
+                              %o: tensor<?x3xf32>) -> tensor<?x3xf32> {
+  %0 = attn.generic ins(%q, %k, %v : tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x3xf32>)
+    mask_ins(%y : tensor<?xf32>)
+    outs(out %o : tensor<?x3xf32>) maps [#q, #k, #v, #y, #o] normalizer(#attn.softmax) {attn.plan = #plan}
+    mask {
+    ^bb0(%z: f32):
+      %zero = arith.constant 0.0 : f32
+      %some = arith.cmpf ogt, %z, %zero : f32
+      %i = attn.index 0
+      %j = attn.index 1
+      %past = arith.cmpi sle, %j, %i : index
+      %keep = arith.andi %some, %past : i1
+      attn.yield %keep : i1
+    }
+  return %0 : tensor<?x3xf32>
+}
+
+// -----
+
+// Packed documents. The range of the rows' ids is looked for once a row tile, that of the keys' ids in front of each key
+// tile. A tile whose ranges do not meet is skipped; one that holds a single document runs without mask.
+
+#q = affine_map<(i, j, d, e) -> (i, d)>
+#k = affine_map<(i, j, d, e) -> (j, d)>
+#v = affine_map<(i, j, d, e) -> (j, e)>
+#o = affine_map<(i, j, d, e) -> (i, e)>
+#x = affine_map<(i, j, d, e) -> (i)>
+#y = affine_map<(i, j, d, e) -> (j)>
+#plan = #attn.plan<online, rows_minor, rows = 16, keys = 12, lanes = 8, register_tile = [4, 2]>
+
+// CHECK-LABEL: func.func @documents_are_classified
+//  CHECK-SAME:   %[[X:[^ ]+]]: tensor<?xi32>, %[[Y:[^ ]+]]: tensor<?xi32>
+//       CHECK:   scf.forall
+//       CHECK:     %[[ROWS:.+]]:2 = scf.for %[[I:.+]] = %{{.+}} to %{{.+}} step %c1
+//       CHECK:       %[[ID:.+]] = tensor.extract %[[X]][%[[I]]]
+//   CHECK-DAG:       arith.minsi %{{.+}}, %[[ID]]
+//   CHECK-DAG:       arith.maxsi %{{.+}}, %[[ID]]
+//   CHECK-DAG:     %[[ROWSMIN:.+]] = arith.index_cast %[[ROWS]]#0
+//   CHECK-DAG:     %[[ROWSMAX:.+]] = arith.index_cast %[[ROWS]]#1
+//       CHECK:     scf.for %[[START:.+]] = %c0 to %{{.+}} step %c12
+//       CHECK:       %[[COUNT:.+]] = affine.min
+//       CHECK:       %[[KEYS:.+]]:2 = scf.for %[[J:.+]] = %[[START]] to %{{.+}} step %c1
+//       CHECK:         tensor.extract %[[Y]][%[[J]]]
+//   CHECK-DAG:       %[[KEYSMIN:.+]] = arith.index_cast %[[KEYS]]#0
+//   CHECK-DAG:       %[[KEYSMAX:.+]] = arith.index_cast %[[KEYS]]#1
+//   CHECK-DAG:       %[[BELOW:.+]] = arith.cmpi sle, %[[ROWSMIN]], %[[KEYSMAX]]
+//   CHECK-DAG:       %[[ABOVE:.+]] = arith.cmpi sle, %[[KEYSMIN]], %[[ROWSMAX]]
+//       CHECK:       %[[POSSIBLE:.+]] = arith.andi %[[BELOW]], %[[ABOVE]]
+//       CHECK:       %[[ALWAYS:.+]] = arith.andi
+//       CHECK:       scf.if %[[POSSIBLE]]
+//       CHECK:         %[[WHOLE:.+]] = arith.cmpi eq, %[[COUNT]], %c12
+//       CHECK:         %[[FULL:.+]] = arith.andi %[[WHOLE]], %[[ALWAYS]]
+//       CHECK:         scf.if %[[FULL]]
+//   CHECK-NOT:           mask
+//       CHECK:           attn.online ins(%{{.+}}, %{{.+}}, %{{.+}} : {{.+}}) offsets
+//   CHECK-NOT:           mask
+//       CHECK:         } else {
+//       CHECK:           attn.online {{.+}} mask {
+//       CHECK:       } else {
+//   CHECK-NOT:         attn.online
+//       CHECK:         scf.yield
+//       CHECK:     attn.online guarded ins
+
+// REMARK: remark: [Missed] tile-and-fuse
+// REMARK-SAME: Reason="the mask is not affine in row and key: mask operand 0
+// REMARK-SAME: Suggestion="its range on each tile decides at run time
+// REMARK: remark: [Missed] tile-and-fuse
+// REMARK-SAME: Reason="the mask is not affine in row and key: mask operand 1
+func.func @documents_are_classified(%x: tensor<?xi32>, %y: tensor<?xi32>, %q: tensor<?x4xf32>, %k: tensor<?x4xf32>,
+                                    %v: tensor<?x3xf32>, %o: tensor<?x3xf32>) -> tensor<?x3xf32> {
+  %0 = attn.generic ins(%q, %k, %v : tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x3xf32>)
+    mask_ins(%x, %y : tensor<?xi32>, tensor<?xi32>)
+    outs(out %o : tensor<?x3xf32>) maps [#q, #k, #v, #x, #y, #o] normalizer(#attn.softmax) {attn.plan = #plan}
+    mask {
+    ^bb0(%rowid: i32, %keyid: i32):
+      %keep = arith.cmpi eq, %rowid, %keyid : i32
+      attn.yield %keep : i1
+    }
+  return %0 : tensor<?x3xf32>
+}
+
+// -----
+
+// Parity under a causal mask: the remark names the exclusive or, whose range is known by the bits that rows and keys of
+// a tile have in common.
 
 #q = affine_map<(i, j, d, e) -> (i, d)>
 #k = affine_map<(i, j, d, e) -> (j, d)>
@@ -135,17 +240,20 @@ func.func @length_by_batch_needs_no_mask(%q: tensor<7x?x4xf32>, %k: tensor<7x?x4
 #o = affine_map<(i, j, d, e) -> (i, e)>
 #plan = #attn.plan<online, rows_minor, rows = 16, keys = 12, lanes = 8, register_tile = [4, 2]>
 
-// CHECK-LABEL: func.func @unknown_and_causal
+// CHECK-LABEL: func.func @parity_and_causal
 //       CHECK:     %[[END:.+]] = affine.min #{{.+}}()[%{{.+}}, %{{.+}}, %{{.+}}]
 //       CHECK:     scf.for %{{.+}} = %c0 to %[[END]] step %c12
-//       CHECK:       attn.online {{.+}} mask {
-//   CHECK-NOT:     attn.online ins
+//   CHECK-NOT:       tensor.extract
+//       CHECK:       arith.xori
+//       CHECK:       scf.if
+//       CHECK:         scf.if
+//       CHECK:           attn.online {{.+}} mask {
 //       CHECK:     attn.online guarded ins
 
-// REMARK: :[[#@LINE+11]]:15: remark: [Missed] tile-and-fuse
+// REMARK: remark: [Missed] tile-and-fuse
 // REMARK-SAME: Reason="the mask is not affine in row and key: arith.xori
-func.func @unknown_and_causal(%q: tensor<?x4xf32>, %k: tensor<?x4xf32>, %v: tensor<?x3xf32>,
-                              %o: tensor<?x3xf32>) -> tensor<?x3xf32> {
+func.func @parity_and_causal(%q: tensor<?x4xf32>, %k: tensor<?x4xf32>, %v: tensor<?x3xf32>,
+                             %o: tensor<?x3xf32>) -> tensor<?x3xf32> {
   %0 = attn.generic ins(%q, %k, %v : tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x3xf32>)
     outs(out %o : tensor<?x3xf32>) maps [#q, #k, #v, #o] normalizer(#attn.softmax) {attn.plan = #plan}
     mask {

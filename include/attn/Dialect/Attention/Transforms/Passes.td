@@ -119,11 +119,13 @@ def AttnTileAndFusePass : InterfacePass<"attn-tile-and-fuse", "::mlir::FunctionO
     * an `scf.for` over key tiles for each segment of the key ranges of the mask, with `attn.online`: without mask region
       where the mask keeps every pair, on whole tiles; with the mask, and on tiles of a run-time number of keys, else.
       Keys that the mask keeps for no row of the tile are not visited (docs/Masks.md); where these are not a few runs, one
-      loop tests each tile. K and V are slices, never copied;
+      loop tests each tile. Where the mask is not affine in row and key, ranges of its values on the tile are computed in
+      front of each tile that would run it: one that is masked everywhere is skipped, one that is masked nowhere runs
+      without mask. K and V are slices, never copied;
     * a check for what should not have been summed (`attn.role = "check"`): if acc holds a NaN or an infinity, the rows
       are redone with guarded `attn.online`;
     * `attn.finalize` into slices of the results, and `attn.weights` in a second visit where weights are asked for.
-    **Remark** (missed): an op of the mask that is not affine in row and key, of which nothing is known.
+    **Remark** (missed): an op of the mask that is not affine in row and key, and whether its range is looked at.
     **Fails** for normalizers other than softmax, for `entropy` and top-k, for D or Dv of unknown size, without a plan.
     **Source**: Dao et al. 2022, alg. 1.
     (example: test/Dialect/Attention/Transforms/tile-and-fuse.mlir @causal_stops_at_diagonal)
