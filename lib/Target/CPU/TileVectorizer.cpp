@@ -16,6 +16,11 @@ using namespace mlir;
 namespace attn {
 namespace {
 
+/// Bits of a cache line.
+constexpr int64_t kLineBits = 512;
+/// How many blocks of rows the prefetches run ahead. 1 to 16 served, 4 best.
+constexpr int64_t kBlocksAhead = 4;
+
 /// Positions of all loops of the op being vectorised: scalars of index type.
 using Positions = SmallVector<Value>;
 
@@ -35,6 +40,7 @@ private:
   LogicalResult forOuter(unsigned index, Positions &at);
   LogicalResult forRows(Positions &at);
   LogicalResult forLanes(Positions &at, int64_t rows);
+  void prefetchRows(Positions &at, int64_t rows);
   LogicalResult forTransposed(Positions &at);
   LogicalResult forReductions(Positions &at, int64_t rows, int64_t vectors, int64_t width);
 
@@ -49,6 +55,7 @@ private:
   LogicalResult transposedPairs(Positions &at);
   LogicalResult initialValue(OpOperand *output, Positions &at, int64_t width, Value &result);
 
+  void loadInvariants(Positions &at, int64_t rows, int64_t vectors, int64_t width);
   Value loadArgument(linalg::LinalgOp user, OpOperand &operand, ValueRange at, int lanes, int64_t width);
   Positions elementAt(const Positions &at, int64_t row, int64_t vector, int64_t width);
   Value blocksEnd(unsigned loop, Value begin, int64_t step);
@@ -81,6 +88,12 @@ private:
   SmallVector<unsigned> outer, reductions;
   SmallVector<OpOperand *> carried;
   linalg::LinalgOp initializer; // erased with the op; null: none
+
+  /// What operands hold for the elements of a register tile, by operand, row and vector. `invariants` are those that
+  /// the reductions do not move along: loaded once before them, since stores in between keep LLVM from seeing that it
+  /// may.
+  using Loaded = DenseMap<std::tuple<unsigned, int64_t, int64_t>, Value>;
+  Loaded invariants;
 
   /// The loop over rows of a paired tile that this op multiplies (then `product` says how) or writes; -1: none.
   int pairedLoop = -1;
@@ -257,6 +270,7 @@ LogicalResult TileVectorizer::forRows(Positions &at) {
     Value end = blocksEnd(rowsLoop, begin, rows);
     if (failed(loop(begin, end, rows, [&](Value position) {
           at[rowsLoop] = position;
+          prefetchRows(at, rows);
           return forLanes(at, rows);
         })))
       return failure();
@@ -286,6 +300,30 @@ LogicalResult TileVectorizer::forLanes(Positions &at, int64_t rows) {
   return success();
 }
 
+/// K is read where the caller has it, a few rows at a time, far apart where heads are interleaved: processors do not
+/// see that pattern by themselves. Asks for the rows that a later block reads; what lies beyond the last is never
+/// touched. Measured: 1.5 to 2.5 points of the peak for twelve interleaved heads, none for contiguous ones.
+void TileVectorizer::prefetchRows(Positions &at, int64_t rows) {
+  for (OpOperand *input : op.getDpsInputOperands()) {
+    auto type = dyn_cast<MemRefType>(input->get().getType());
+    bool isScratch = type && type.getLayout().isIdentity();
+    if (!type || isScratch || type.getRank() != 2 || reductions.size() != 1 ||
+        mapOf(input) != AffineMap::get(op.getNumLoops(), 0,
+                                       {b.getAffineDimExpr(rowsLoop), b.getAffineDimExpr(reductions[0])},
+                                       b.getContext()))
+      continue;
+    int64_t size = type.getDimSize(1), lineSize = kLineBits / type.getElementTypeBitWidth();
+    if (ShapedType::isDynamic(size) || size < lineSize)
+      continue;
+    for (int64_t row = 0; row < rows; ++row) {
+      Value later = add(at[rowsLoop], row + kBlocksAhead * tile.rows);
+      for (int64_t column = 0; column < size; column += lineSize)
+        memref::PrefetchOp::create(b, loc, input->get(), ValueRange{later, constant(column)}, /*isWrite=*/false,
+                                   /*localityHint=*/3, /*isDataCache=*/true);
+    }
+  }
+}
+
 LogicalResult TileVectorizer::initialValue(OpOperand *output, Positions &at, int64_t width, Value &result) {
   if (!initializer) {
     result = loadElements(b, loc, output->get(), mapOf(output), at, lanesLoop, width);
@@ -312,6 +350,23 @@ LogicalResult TileVectorizer::initialValue(OpOperand *output, Positions &at, int
   return success();
 }
 
+void TileVectorizer::loadInvariants(Positions &at, int64_t rows, int64_t vectors, int64_t width) {
+  invariants.clear();
+  if (reductions.empty() || product)
+    return;
+  for (OpOperand *input : op.getDpsInputOperands()) {
+    bool moves = llvm::any_of(reductions, [&](unsigned loop) { return uses(input, loop); });
+    bool isWritten = llvm::is_contained(op.getDpsInits(), input->get());
+    if (moves || isWritten || !isa<MemRefType>(input->get().getType()))
+      continue;
+    bool byRow = rowsLoop >= 0 && uses(input, rowsLoop), byLane = lanesLoop >= 0 && uses(input, lanesLoop);
+    for (int64_t row = 0; row < (byRow ? rows : 1); ++row)
+      for (int64_t vector = 0; vector < (byLane ? vectors : 1); ++vector)
+        invariants[{input->getOperandNumber(), row, vector}] =
+            loadArgument(getLinalgOp(), *input, elementAt(at, row, vector, width), lanesLoop, width);
+  }
+}
+
 /// One register tile: accumulators in, all reductions, accumulators out.
 LogicalResult TileVectorizer::forReductions(Positions &at, int64_t rows, int64_t vectors, int64_t width) {
   SmallVector<Value> accumulators;
@@ -324,6 +379,7 @@ LogicalResult TileVectorizer::forReductions(Positions &at, int64_t rows, int64_t
           return failure();
         accumulators.push_back(value);
       }
+  loadInvariants(at, rows, vectors, width);
   if (failed(reductionNest(0, at, rows, vectors, width, accumulators)))
     return failure();
   unsigned index = 0;
@@ -380,7 +436,7 @@ LogicalResult TileVectorizer::block(Positions &at, int64_t rows, int64_t vectors
     return multiplyPairs(at, rows, vectors, width, accumulators);
   SmallVector<Value> next(accumulators.size());
   // Operands are loaded once for all the elements that share them.
-  DenseMap<std::tuple<unsigned, int64_t, int64_t>, Value> loaded;
+  Loaded loaded = invariants;
   for (int64_t row = 0; row < rows; ++row)
     for (int64_t vector = 0; vector < vectors; ++vector) {
       Positions position = elementAt(at, row, vector, width);

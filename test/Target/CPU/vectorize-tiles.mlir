@@ -30,6 +30,59 @@ func.func @contraction(%k: memref<4x6xf32>, %q: memref<6x8xf32>, %s: memref<4x8x
 
 // -----
 
+// K is read where it lies, with any strides: the lines of the block of rows that comes four blocks later are asked for.
+
+// CHECK-LABEL: func.func @asks_for_later_rows
+//  CHECK-SAME:   %[[K:[^ :]+]]: memref<16x32xf32, strided
+//       CHECK:   scf.for %[[ROW:.+]] =
+//   CHECK-DAG:     %[[ROW8:.+]] = arith.addi %[[ROW]], %c8
+//   CHECK-DAG:     %[[ROW9:.+]] = arith.addi %[[ROW]], %c9
+//   CHECK-DAG:     memref.prefetch %[[K]][%[[ROW8]], %c0], read
+//   CHECK-DAG:     memref.prefetch %[[K]][%[[ROW8]], %c16], read
+//   CHECK-DAG:     memref.prefetch %[[K]][%[[ROW9]], %c0], read
+//   CHECK-DAG:     memref.prefetch %[[K]][%[[ROW9]], %c16], read
+//       CHECK:     scf.for
+//   CHECK-NOT:   memref.prefetch
+func.func @asks_for_later_rows(%k: memref<16x32xf32, strided<[?, 1]>>, %q: memref<32x8xf32>, %s: memref<16x8xf32>)
+    attributes {attn.plan = #attn.plan<online, rows_minor, rows = 8, keys = 16, lanes = 4, register_tile = [2, 2]>} {
+  linalg.generic {indexing_maps = [affine_map<(j, i, d) -> (j, d)>, affine_map<(j, i, d) -> (d, i)>,
+                                   affine_map<(j, i, d) -> (j, i)>],
+                  iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%k, %q : memref<16x32xf32, strided<[?, 1]>>, memref<32x8xf32>) outs(%s : memref<16x8xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %p = arith.mulf %a, %b fastmath<contract> : f32
+    %r = arith.addf %c, %p fastmath<contract> : f32
+    linalg.yield %r : f32
+  }
+  return
+}
+
+// -----
+
+// What the reduction does not move along is loaded before it, once.
+
+// CHECK-LABEL: func.func @loads_invariants_once
+//  CHECK-SAME:   %[[S:[^ :]+]]: memref<6x4xf32>, %[[M:[^ :]+]]: memref<4xf32>
+//       CHECK:   vector.load %[[M]]
+//       CHECK:   scf.for
+//   CHECK-NOT:     vector.load %[[M]]
+//       CHECK:     vector.load %[[S]]
+//       CHECK:     vector.store {{.+}}, %[[S]]
+func.func @loads_invariants_once(%s: memref<6x4xf32>, %m: memref<4xf32>, %l: memref<4xf32>)
+    attributes {attn.plan = #attn.plan<online, rows_minor, rows = 4, keys = 6, lanes = 4, register_tile = [2, 1]>} {
+  linalg.generic {indexing_maps = [affine_map<(j, i) -> (i)>, affine_map<(j, i) -> (j, i)>, affine_map<(j, i) -> (i)>],
+                  iterator_types = ["reduction", "parallel"]}
+      ins(%m : memref<4xf32>) outs(%s, %l : memref<6x4xf32>, memref<4xf32>) {
+  ^bb0(%a: f32, %x: f32, %sum: f32):
+    %d = arith.subf %x, %a : f32
+    %t = arith.addf %sum, %d : f32
+    linalg.yield %d, %t : f32, f32
+  }
+  return
+}
+
+// -----
+
 // Rows that lie across the lanes go through registers: four loads, two rounds of shuffles, four stores a block.
 
 // CHECK-LABEL: func.func @transposes_in_registers
