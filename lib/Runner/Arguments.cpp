@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "Arguments.h"
+#include "attn/Runner/Arguments.h"
 
 #include "attn/Reference/Random.h"
 #include "attn/Support/Npy.h"
@@ -7,6 +7,8 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/MathExtras.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <cstring>
@@ -67,14 +69,33 @@ static llvm::Error checkNames(const KernelSignature &signature, const ArgumentSe
   return error;
 }
 
+/// Writes an integer as C passes it. Doubles hold no more than 53 bits of one.
+static llvm::Error storeInteger(const KernelArgument &description, const ScalarValue &value, char *scalar) {
+  unsigned bits = description.type == ElementType::I1 ? 1 : 8 * getByteSize(description.type);
+  bool isUnsigned = bits == 1 || description.type == ElementType::U8;
+  bool fits = value.integer && (isUnsigned ? llvm::isUIntN(bits, *value.integer) : llvm::isIntN(bits, *value.integer));
+  if (!fits) {
+    std::string got = value.integer ? std::to_string(*value.integer) : llvm::formatv("{0:f}", value.real).str();
+    return llvm::createStringError("--arg: expects " + description.name + " to be an integer of type " +
+                                   getName(description.type) + ", got " + got);
+  }
+  std::memcpy(scalar, &*value.integer, getByteSize(description.type)); // little-endian, as all that kernels run on
+  return llvm::Error::success();
+}
+
 llvm::Error Arguments::addScalar(const KernelArgument &description, const ArgumentSettings &settings) {
   auto it = settings.scalars.find(description.name);
   if (it == settings.scalars.end())
     return llvm::createStringError("--arg: needs " + description.name + "=VALUE (" + getName(description.type) + ")");
   Argument argument;
   argument.description = &description;
-  storeElement(description.type, argument.scalar, it->second);
-  argument.number = loadElement(description.type, argument.scalar);
+  argument.number = it->second;
+  if (isFloat(description.type)) {
+    storeElement(description.type, argument.scalar, it->second.real);
+    argument.number.real = loadElement(description.type, argument.scalar);
+  } else if (llvm::Error error = storeInteger(description, it->second, argument.scalar)) {
+    return error;
+  }
   arguments.push_back(std::move(argument));
   return llvm::Error::success();
 }
@@ -198,9 +219,9 @@ SmallVector<RuntimeValue> Arguments::getInterpreterValues() const {
       tensor->values = argument.buffer->getValues();
       value.tensor = std::move(tensor);
     } else if (isFloat(argument.description->type)) {
-      value.scalar = Scalar::ofFloat(argument.number);
+      value.scalar = Scalar::ofFloat(argument.number.real);
     } else {
-      value.scalar = Scalar::ofInteger(static_cast<int64_t>(argument.number));
+      value.scalar = Scalar::ofInteger(*argument.number.integer);
     }
     values.push_back(std::move(value));
   }
@@ -214,8 +235,10 @@ std::string Arguments::describe() const {
     os << argument.description->name << ' ' << getName(argument.description->type) << ' ';
     if (argument.buffer)
       os << formatSizes(argument.buffer->getSizes());
+    else if (argument.number.integer)
+      os << *argument.number.integer;
     else
-      os << llvm::format("%g", argument.number);
+      os << llvm::format("%g", argument.number.real);
   });
   return text;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "Judge.h"
+#include "attn/Runner/Judge.h"
 
 #include "attn/Dialect/Attention/IR/AttentionAttributes.h"
 #include "attn/Reference/Compare.h"

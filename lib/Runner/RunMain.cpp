@@ -3,12 +3,12 @@
 // how fast it computed the right thing.
 #include "attn/Runner/RunMain.h"
 
-#include "Judge.h"
 #include "Timing.h"
 
-#include "attn-c/Runtime.h"
 #include "attn/Compiler/Tool.h"
-#include "attn/Runner/KernelLoader.h"
+#include "attn/Runner/Call.h"
+#include "attn/Runner/CallSettings.h"
+#include "attn/Runner/Judge.h"
 #include "attn/Support/Npy.h"
 
 #include "llvm/Support/InitLLVM.h"
@@ -84,43 +84,12 @@ static llvm::Expected<ArgumentSettings> parseSettings(const CommandLine &line) {
   ArgumentSettings settings;
   settings.placement = line.placement;
   settings.seed = line.seed;
-  auto forEach = [](llvm::StringRef option, const cl::list<std::string> &list, auto store) -> llvm::Error {
-    for (const std::string &text : list) {
-      auto assignment = parseAssignment(option, text);
-      if (!assignment)
-        return assignment.takeError();
-      if (llvm::Error error = store(assignment->first, assignment->second))
-        return llvm::createStringError("--" + option + "=" + text + ": " + llvm::toString(std::move(error)));
-    }
-    return llvm::Error::success();
-  };
-  auto parseInto = [](auto &map, auto parse) {
-    return [&map, parse](const std::string &name, llvm::StringRef text) -> llvm::Error {
-      auto value = parse(text);
-      if (!value)
-        return value.takeError();
-      map[name] = std::move(*value);
-      return llvm::Error::success();
-    };
-  };
-  auto asText = [](llvm::StringRef text) -> llvm::Expected<std::string> { return text.str(); };
-  llvm::Error error = forEach("shape", line.shapes, parseInto(settings.shapes, parseSizes));
-  if (!error)
-    error = forEach("arg", line.scalars, parseInto(settings.scalars, parseNumber));
-  if (!error)
-    error = forEach("input", line.inputs, parseInto(settings.inputs, asText));
-  if (!error)
-    error = forEach("output", line.outputs, parseInto(settings.outputs, asText));
-  if (!error)
-    error = forEach("fill", line.fills, [&](const std::string &name, llvm::StringRef text) -> llvm::Error {
-      llvm::Expected<FillSpec> spec = FillSpec::parse(text);
-      if (!spec)
-        return spec.takeError();
-      settings.fills.emplace_back(name, std::move(*spec));
-      return llvm::Error::success();
-    });
-  if (error)
-    return std::move(error);
+  for (auto [option, list] :
+       {std::pair("shape", &line.shapes), std::pair("arg", &line.scalars), std::pair("input", &line.inputs),
+        std::pair("output", &line.outputs), std::pair("fill", &line.fills)})
+    for (const std::string &text : *list)
+      if (llvm::Error error = addArgumentOption(settings, option, text))
+        return std::move(error);
   return settings;
 }
 
@@ -138,57 +107,6 @@ static llvm::Expected<const KernelSignature *> chooseKernel(llvm::ArrayRef<Kerne
   if (name.empty())
     return llvm::createStringError("--func: expects the name of a kernel, there are several: " + names);
   return llvm::createStringError("--func: unknown '" + name + "' (expected " + names + ")");
-}
-
-namespace {
-/// One kernel with its arguments and a workspace whose surroundings are watched.
-class Call {
-public:
-  Call(const LoadedKernel &kernel, const Arguments &arguments, int threads)
-      : kernel(kernel), arguments(arguments), pool{threads, 1} {
-    size_t bytes = kernel.getWorkspaceSize(threads);
-    memory.assign(bytes + 2 * kMargin, kCanary);
-    call.abi_version = ATTN_ABI_VERSION;
-    call.workers = threads;
-    // At an odd address: kernels align their slots themselves.
-    call.workspace = memory.data() + kMargin;
-    call.workspace_bytes = bytes;
-    call.parallel_for = threads > 1 ? attn_openmp_parallel_for : nullptr;
-    call.pool = &pool;
-  }
-
-  int32_t run() const { return kernel.call(call, arguments.getPointers()); }
-
-  bool isWorkspaceIntact() const {
-    auto isCanary = [](char byte) { return byte == kCanary; };
-    return std::all_of(memory.begin(), memory.begin() + kMargin, isCanary) &&
-           std::all_of(memory.end() - kMargin, memory.end(), isCanary);
-  }
-
-private:
-  static constexpr size_t kMargin = 129;
-  static constexpr char kCanary = 0x5A;
-  const LoadedKernel &kernel;
-  const Arguments &arguments;
-  attn_openmp_pool pool;
-  std::vector<char> memory;
-  attn_call call = {};
-};
-} // namespace
-
-/// Calls the kernel once and looks for damage.
-static llvm::Error callOnce(const Call &call, const KernelSignature &signature, Arguments &arguments) {
-  int32_t status = call.run();
-  if (status != ATTN_OK)
-    return llvm::createStringError("'" + signature.name + "' refuses the call with status " + llvm::Twine(status) +
-                                   ", " + attn_status_message(status));
-  std::string damage = arguments.findDamage();
-  if (!damage.empty())
-    return llvm::createStringError("'" + signature.name + "' wrote where it must not: inputs, or memory around " +
-                                   damage);
-  if (!call.isWorkspaceIntact())
-    return llvm::createStringError("'" + signature.name + "' wrote beyond its workspace");
-  return llvm::Error::success();
 }
 
 static LogicalResult writeOutputs(const KernelSignature &signature, const Arguments &arguments,

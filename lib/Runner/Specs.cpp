@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "Specs.h"
+#include "attn/Runner/Specs.h"
 
 #include "mlir/IR/BuiltinTypes.h"
 #include "llvm/ADT/STLExtras.h"
@@ -55,6 +55,19 @@ llvm::Expected<double> attn::parseNumber(llvm::StringRef text) {
   double value;
   if (text.getAsDouble(value))
     return llvm::createStringError("expects a number, nan, inf, -inf, true or false, got '" + text + "'");
+  return value;
+}
+
+llvm::Expected<ScalarValue> attn::parseScalar(llvm::StringRef text) {
+  llvm::Expected<double> number = parseNumber(text);
+  if (!number)
+    return number.takeError();
+  ScalarValue value{*number, std::nullopt};
+  int64_t exact;
+  if (!text.getAsInteger(10, exact))
+    value.integer = exact;
+  else if (std::trunc(*number) == *number && std::fabs(*number) < 0x1p63) // true, 1e6
+    value.integer = static_cast<int64_t>(*number);
   return value;
 }
 

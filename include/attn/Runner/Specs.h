@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // What the command line of attn-run says about arguments, parsed.
-#ifndef ATTN_LIB_RUNNER_SPECS_H
-#define ATTN_LIB_RUNNER_SPECS_H
+#ifndef ATTN_RUNNER_SPECS_H
+#define ATTN_RUNNER_SPECS_H
 
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/SmallVector.h"
@@ -26,6 +26,15 @@ std::string formatSizes(llvm::ArrayRef<int64_t> sizes);
 /// "1.5", "-7", "nan", "inf", "-inf", "true".
 llvm::Expected<double> parseNumber(llvm::StringRef text);
 
+/// The value of a scalar argument: a number, and the integer where it is one.
+struct ScalarValue {
+  double real = 0;
+  std::optional<int64_t> integer;
+};
+
+/// As parseNumber(), with integers of 64 bits kept exactly.
+llvm::Expected<ScalarValue> parseScalar(llvm::StringRef text);
+
 /// "VALUE[@RANGE,RANGE,..]" with VALUE a number, or LOW..HIGH for uniform random numbers, and RANGE "a", "a:b", "a:",
 /// ":b" or ":"; dimensions without a range are filled whole. Bounds beyond a size are cut to it.
 struct FillSpec {
@@ -43,4 +52,4 @@ struct FillSpec {
 
 } // namespace attn
 
-#endif // ATTN_LIB_RUNNER_SPECS_H
+#endif // ATTN_RUNNER_SPECS_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Memory of a tensor argument, laid out in the ways that callers do, and surrounded by bytes that must not change.
-#ifndef ATTN_LIB_RUNNER_TENSORBUFFER_H
-#define ATTN_LIB_RUNNER_TENSORBUFFER_H
+#ifndef ATTN_RUNNER_TENSORBUFFER_H
+#define ATTN_RUNNER_TENSORBUFFER_H
 
 #include "attn/Support/ElementType.h"
 
@@ -74,4 +74,4 @@ private:
 
 } // namespace attn
 
-#endif // ATTN_LIB_RUNNER_TENSORBUFFER_H
+#endif // ATTN_RUNNER_TENSORBUFFER_H

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // The arguments of one call: from what the command line says to views and scalars.
-#ifndef ATTN_LIB_RUNNER_ARGUMENTS_H
-#define ATTN_LIB_RUNNER_ARGUMENTS_H
+#ifndef ATTN_RUNNER_ARGUMENTS_H
+#define ATTN_RUNNER_ARGUMENTS_H
 
-#include "Specs.h"
-#include "TensorBuffer.h"
+#include "attn/Runner/Specs.h"
+#include "attn/Runner/TensorBuffer.h"
 
 #include "attn/Compiler/Compiler.h"
 #include "attn/Interpreter/Interpreter.h"
@@ -16,7 +16,7 @@ namespace attn {
 /// What the command line says about arguments, by name.
 struct ArgumentSettings {
   llvm::StringMap<std::vector<int64_t>> shapes;
-  llvm::StringMap<double> scalars;
+  llvm::StringMap<ScalarValue> scalars;
   /// Files to read inputs from and to write outputs to.
   llvm::StringMap<std::string> inputs, outputs;
   /// In order: later ones overwrite.
@@ -55,7 +55,7 @@ private:
   struct Argument {
     const KernelArgument *description;
     std::unique_ptr<TensorBuffer> buffer;
-    double number = 0;
+    ScalarValue number;
     char scalar[8] = {};
   };
 
@@ -70,4 +70,4 @@ private:
 
 } // namespace attn
 
-#endif // ATTN_LIB_RUNNER_ARGUMENTS_H
+#endif // ATTN_RUNNER_ARGUMENTS_H

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // What a kernel should have computed, by the interpreter, and how far off it is.
-#ifndef ATTN_LIB_RUNNER_JUDGE_H
-#define ATTN_LIB_RUNNER_JUDGE_H
+#ifndef ATTN_RUNNER_JUDGE_H
+#define ATTN_RUNNER_JUDGE_H
 
-#include "Arguments.h"
+#include "attn/Runner/Arguments.h"
 
 #include "mlir/IR/BuiltinOps.h"
 
@@ -40,4 +40,4 @@ private:
 
 } // namespace attn
 
-#endif // ATTN_LIB_RUNNER_JUDGE_H
+#endif // ATTN_RUNNER_JUDGE_H
