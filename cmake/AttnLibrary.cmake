@@ -3,6 +3,7 @@
 #
 #   attn_add_library(NAME SOURCES a.cpp ... [TABLEGEN IncGen ...] [USES Room ...] [MLIR_EXTRA Lib ...])
 #   attn_add_tool(NAME SOURCES main.cpp ... [USES Room ...] [MLIR_EXTRA Lib ...])
+#   attn_add_python_module(NAME NAME _core DESTINATION package SOURCES a.cpp ... [USES Room ...])
 #   attn_add_unittest(NAME SOURCES test.cpp ... [USES Room ...] [MLIR_EXTRA Lib ...])
 #   attn_add_dialect_tablegen(TARGET PREFIX Attention DIALECT attn)    in include/attn/Dialect/Attention/IR
 #   attn_add_passes_tablegen(TARGET NAME AttnTransforms)               beside a Passes.td
@@ -146,6 +147,31 @@ function(attn_add_tool name)
   attn_link_executable(${name} ${uses} AttnMLIR)
   target_link_libraries(${name} PRIVATE ${arg_MLIR_EXTRA})
   set_property(GLOBAL APPEND PROPERTY ATTN_TOOLS ${name})
+endfunction()
+
+# A Python extension NAME as the target of its room, and what a wheel needs beside it: libAttnMLIR.so and the run time,
+# in lib/ below it. It is compiled with exceptions, which Python's are made of, hence without the precompiled header.
+function(attn_add_python_module target)
+  cmake_parse_arguments(arg "" "NAME;DESTINATION" "SOURCES;USES" ${ARGN})
+  attn_find_room(${target} attn_add_python_module room)
+  attn_check_uses(${target} ${room_LAYER} uses ${arg_USES})
+  nanobind_add_module(${target} NB_STATIC NB_SUPPRESS_WARNINGS NOMINSIZE ${arg_SOURCES})
+  target_compile_options(nanobind-static PRIVATE -w) # not ours
+  set_target_properties(${target} PROPERTIES OUTPUT_NAME ${arg_NAME}
+    INSTALL_RPATH "$ORIGIN/lib" INSTALL_RPATH_USE_LINK_PATH ON)
+  foreach(use IN LISTS uses)
+    if(ATTN_SHARED_ROOMS OR use STREQUAL "AttnRuntime")
+      target_link_libraries(${target} PRIVATE ${use})
+    else()
+      target_link_libraries(${target} PRIVATE AttnMLIR)
+    endif()
+  endforeach()
+  target_link_libraries(${target} PRIVATE attn_headers attn_mlir)
+  # Only a wheel asks for it: `cmake --install` installs for C++ and C.
+  install(TARGETS ${target} LIBRARY DESTINATION ${arg_DESTINATION} COMPONENT python EXCLUDE_FROM_ALL)
+  if(NOT ATTN_SHARED_ROOMS)
+    install(TARGETS AttnMLIR AttnRuntime LIBRARY DESTINATION ${arg_DESTINATION}/lib COMPONENT python EXCLUDE_FROM_ALL)
+  endif()
 endfunction()
 
 # Tests may look into every room. lit finds them by their suffix "Tests" in build/<preset>/unittests/bin.

@@ -42,6 +42,10 @@ for flag, feature in {
 if shutil.which("gcc"):
     config.available_features.add("gcc")
 
+# The package attn_mlir: built where nanobind is (python/CMakeLists.txt).
+if config.python_package:
+    config.available_features.add("python-package")
+
 # A sanitized library cannot be loaded into a host that is not.
 if config.sanitizer:
     config.available_features.add("asan")

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Makes attn_mlir importable from the checkout, so it is imported first. Its ONNX part is read from the source."""
+"""Makes attn_mlir importable from the build tree, so it is imported first."""
 
 import os
 import pathlib
 import sys
+import types
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / os.environ.get("ATTN_BUILD_DIR", "build/dev") / "python"), str(ROOT / "python")]
+BUILT = ROOT / os.environ.get("ATTN_BUILD_DIR", "build/dev") / "python"
 
-import attn_mlir  # noqa: E402
-
-if (_source := str(ROOT / "python/attn_mlir")) not in attn_mlir.__path__:
-    attn_mlir.__path__.append(_source)
+if (BUILT / "attn_mlir").exists():
+    sys.path.insert(0, str(BUILT))
+else:
+    # A build under a sanitizer has no extension; the ONNX part, which is all that the demo uses, needs none.
+    sys.modules["attn_mlir"] = types.ModuleType("attn_mlir")
+    sys.modules["attn_mlir"].__path__ = [str(ROOT / "python/attn_mlir")]

@@ -156,8 +156,8 @@ llvm::Expected<std::shared_ptr<const KernelLibrary>> KernelLibrary::open(llvm::S
   for (const std::string &name : *names) {
     auto describe = reinterpret_cast<const char *(*)()>(library->find(name));
     const char *text = describe ? describe() : nullptr;
-    if (!text)
-      return fail(name + "() gives no text");
+    if (!text) // a library for several processors asks which of them this is
+      return fail(name + "() gives no text: is this machine one of those that the library was compiled for?");
     auto description = parseKernelDescription(text);
     if (!description)
       return fail(name + "(): " + llvm::toString(description.takeError()));

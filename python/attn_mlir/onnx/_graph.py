@@ -2,7 +2,6 @@
 """Questions about an ONNX graph."""
 
 import numpy
-
 import onnx
 
 

@@ -8,10 +8,10 @@ attention nearest before it. Constants are in every segment that reads them, so 
 import dataclasses
 
 import numpy
-import onnxruntime
-from attn_mlir.onnx._graph import GraphIndex, tensors_read
-
 import onnx
+import onnxruntime
+
+from attn_mlir.onnx._graph import GraphIndex, tensors_read
 
 
 class SplitError(Exception):

@@ -8,7 +8,7 @@ import sys
 
 root = pathlib.Path(sys.argv[1])
 text = (root / "docs/Architecture.md").read_text()
-sources = {path.name for folder in ("lib", "include", "runtime") for path in (root / folder).rglob("*.*")}
+sources = {path.name for folder in ("lib", "include", "runtime", "python/src") for path in (root / folder).rglob("*.*")}
 passes = {
     name
     for td in (root / "include").rglob("Passes.td")

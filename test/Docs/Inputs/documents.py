@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Does what a document says. Usage: documents.py SOURCE BUILD SCRATCH DOCUMENT
+"""Does what a document says. Usage: documents.py SOURCE BUILD SCRATCH DOCUMENT [--without=PREFIX]
 
 Fenced blocks are taken by their language and words behind it:
 
@@ -10,7 +10,7 @@ Fenced blocks are taken by their language and words behind it:
 
 Commands that build the checkout itself (./dev, ninja, cmake --preset and --build) are only checked: the command,
 option, target or preset exists. So are commands and options in `code` inside of sentences, and links to files. Prints
-what is wrong, status 1 if anything is.
+what is wrong, status 1 if anything is. With --without, commands that begin with PREFIX are left out.
 """
 
 import json
@@ -129,6 +129,7 @@ def find_excerpt(excerpt, text):
 def main():
     source, build, scratch = (pathlib.Path(argument).resolve() for argument in sys.argv[1:4])
     document = source / sys.argv[4]
+    without = "".join(sys.argv[5:]).removeprefix("--without=")
     blocks, prose = split_document(document.read_text())
     checkout, wrong, script, excerpts = Checkout(source, build), [], [], []
     for line, language, words, body in blocks:
@@ -142,7 +143,7 @@ def main():
                 if building := checkout.builds_checkout(command):
                     if complaint := checkout.complain(building):
                         wrong.append(f"{where}: {command}: {complaint}")
-                else:
+                elif not (without and command.startswith(without)):
                     script.append(command)
         elif named:
             (scratch / named[1]).write_text(body)
