@@ -9,6 +9,8 @@ import time
 
 from harness import Problem, Unsupported
 
+#: Query rows up to which a kernel is made for just so many.
+FEW_ROWS = 8
 MAP_BREAK = ",\n          "
 
 
@@ -30,6 +32,11 @@ def shaped(layout, rows, heads, size, dtype):
     return tensor(sizes, dtype)
 
 
+def rows_of(w):
+    """The query rows in a type: a kernel for a few rows is made for just so many, as each step of decoding has them."""
+    return w.N if w.N <= FEW_ROWS else "?"
+
+
 def function(arguments, result, body):
     listed = ",\n    ".join(f'%{name}: {kind} {{attn.name = "{name}"}}' for name, kind in arguments)
     return f"func.func @attention(\n    {listed}) -> {result} {{\n{body}}}\n"
@@ -37,12 +44,13 @@ def function(arguments, result, body):
 
 def sdpa_text(w, layout):
     """attn.sdpa: what it can say, it says best."""
-    q, k = shaped(layout, "?", w.H, w.D, w.dtype), shaped(layout, "?", w.Hkv, w.D, w.dtype)
-    v, out = shaped(layout, "?", w.Hkv, w.Dv, w.dtype), shaped(layout, "?", w.H, w.Dv, w.dtype)
+    n = rows_of(w)
+    q, k = shaped(layout, n, w.H, w.D, w.dtype), shaped(layout, "?", w.Hkv, w.D, w.dtype)
+    v, out = shaped(layout, "?", w.Hkv, w.Dv, w.dtype), shaped(layout, n, w.H, w.Dv, w.dtype)
     arguments = [("q", q), ("k", k), ("v", v)]
     clauses = ""
     if w.bias:
-        kind = tensor([1, w.H, "?", "?"], w.dtype)
+        kind = tensor([1, w.H, n, "?"], w.dtype)
         arguments.append(("bias", kind))
         clauses += f" bias(%bias : {kind})"
     if w.padding:
@@ -152,7 +160,8 @@ def generic_text(w, layout):
     def plain(places):
         return f"affine_map<(b, h, g, i, j, d, e) -> ({places})>"
 
-    q, k, v, out = kind("?", w.D, True), kind("?", w.D, False), kind("?", w.Dv, False), kind("?", w.Dv, True)
+    rows = rows_of(w)
+    q, k, v, out = kind(rows, w.D, True), kind("?", w.D, False), kind("?", w.Dv, False), kind(rows, w.Dv, True)
     arguments = [("q", q), ("k", k), ("v", v)]
     maps = [access("i", "d", True), access("j", "d", False), access("j", "e", False)]
     clauses = ""
@@ -165,21 +174,21 @@ def generic_text(w, layout):
     if w.alibi:
         scores.append(("slopes", tensor([w.Hkv, group], "f32"), "h, g"))
     if w.bias:
-        scores.append(("scores", tensor([w.Hkv, group, "?", "?"], w.dtype), "h, g, i, j"))
+        scores.append(("scores", tensor([w.Hkv, group, rows, "?"], w.dtype), "h, g, i, j"))
     if scores:
         arguments += [(name, kind) for name, kind, _ in scores]
         kinds = ", ".join(kind for _, kind, _ in scores)
         clauses += f"\n    score_ins({', '.join('%' + name for name, _, _ in scores)} : {kinds})"
         maps += [plain(places) for _, _, places in scores]
     if w.documents:
-        arguments += [("document_i", "tensor<?xi32>"), ("document_j", "tensor<?xi32>")]
+        arguments += [("document_i", tensor([rows], "i32")), ("document_j", "tensor<?xi32>")]
         maps += [plain("i"), plain("j")]
     if w.padding:
         arguments.append(("lengths", "tensor<?xi32>"))
         maps.append(plain("b"))
     masks = (["document_i", "document_j"] if w.documents else []) + (["lengths"] if w.padding else [])
     if masks:
-        kinds = ", ".join(["tensor<?xi32>"] * len(masks))
+        kinds = ", ".join(dict(arguments)[name] for name in masks)
         clauses += f"\n    mask_ins({', '.join('%' + name for name in masks)} : {kinds})"
     if w.sink:
         sinks = tensor([w.Hkv, group], "f32")
@@ -196,7 +205,7 @@ def generic_text(w, layout):
   %n = tensor.dim %q, %row : {q}
   %m = tensor.dim %k, %key : {k}
   %ahead = arith.subi %m, %n : index
-  %init = tensor.empty(%b, %n) : {out}
+  %init = tensor.empty(%b{", %n" if rows == "?" else ""}) : {out}
   %out = attn.generic ins(%q, %k, %v : {q}, {k}, {v}){clauses}
     captures(%ahead : index) outs(out %init : {out})
     maps [{MAP_BREAK.join(maps)}]

@@ -9,7 +9,8 @@
 namespace attn {
 
 /// The elements of `memref` at `map(positions)`: `width` neighbours along the memref's innermost dimension if
-/// `lanesLoop` indexes it (gathered one by one where its stride is not 1), else one scalar. i1 is one byte a value in memory and i1 in registers.
+/// `lanesLoop` indexes it (gathered one by one where its stride is not 1), else one scalar. i1 is one byte a value in
+/// memory and i1 in registers.
 mlir::Value loadElements(mlir::OpBuilder &b, mlir::Location loc, mlir::Value memref, mlir::AffineMap map,
                          mlir::ValueRange positions, int lanesLoop, int64_t width);
 

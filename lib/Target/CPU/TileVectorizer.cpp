@@ -2,10 +2,11 @@
 #include "TileVectorizer.h"
 
 #include "BodyVectorizer.h"
+#include "LaneReduction.h"
 #include "TileAccess.h"
+#include "TileNest.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -21,20 +22,16 @@ constexpr int64_t kLineBits = 512;
 /// How many blocks of rows the prefetches run ahead. 1 to 16 served, 4 best.
 constexpr int64_t kBlocksAhead = 4;
 
-/// Positions of all loops of the op being vectorised: scalars of index type.
-using Positions = SmallVector<Value>;
-
-class TileVectorizer {
+class TileVectorizer : TileNest {
 public:
   TileVectorizer(RewriterBase &rewriter, linalg::GenericOp op, RegisterTile tile, const PairedTiles &paired)
-      : b(rewriter), loc(op.getLoc()), op(op), tile(tile), paired(paired) {}
+      : TileNest(rewriter, op), tile(tile), paired(paired) {}
 
   FailureOr<Operation *> run();
 
 private:
   LogicalResult analyze();
   void findPairs();
-  void findInitializer();
 
   // Loop nests, from the outside in. Each calls the next for one block of its loop.
   LogicalResult forOuter(unsigned index, Positions &at);
@@ -53,34 +50,16 @@ private:
   void storePairs();
   LogicalResult transposedBlock(Positions &at, int64_t laneCount, bool wholeBlock);
   LogicalResult transposedPairs(Positions &at);
-  LogicalResult initialValue(OpOperand *output, Positions &at, int64_t width, Value &result);
 
   void loadInvariants(Positions &at, int64_t rows, int64_t vectors, int64_t width);
-  Value loadArgument(linalg::LinalgOp user, OpOperand &operand, ValueRange at, int lanes, int64_t width);
   Positions elementAt(const Positions &at, int64_t row, int64_t vector, int64_t width);
-  Value blocksEnd(unsigned loop, Value begin, int64_t step);
-
-  Value extent(unsigned loop) { return getValueOrCreateConstantIndexOp(b, loc, extents[loop]); }
-  Value constant(int64_t value) { return arith::ConstantIndexOp::create(b, loc, value); }
-  Value add(Value a, int64_t n) {
-    return n == 0 ? a : Value(arith::AddIOp::create(b, loc, a, constant(n), arith::IntegerOverflowFlags::nsw));
-  }
-  linalg::LinalgOp getLinalgOp() { return cast<linalg::LinalgOp>(op.getOperation()); }
-  AffineMap mapOf(OpOperand *operand) { return op.getMatchingIndexingMap(operand); }
-  bool uses(OpOperand *operand, unsigned loop) { return mapOf(operand).isFunctionOfDim(loop); }
   bool isCarried(OpOperand *output) {
     return llvm::any_of(reductions, [&](unsigned loop) { return !uses(output, loop); });
   }
-  /// `body` for lower, lower + step, ... below upper, as an scf.for without results.
-  LogicalResult loop(Value lower, Value upper, int64_t step, function_ref<LogicalResult(Value)> body);
 
-  RewriterBase &b;
-  Location loc;
-  linalg::GenericOp op;
   RegisterTile tile;
   const PairedTiles &paired;
 
-  SmallVector<OpFoldResult> extents;
   int lanesLoop = -1;      // -1: every output is a scalar
   int rowsLoop = -1;       // the loop blocked by tile.rows; -1: none
   int transposedLoop = -1; // the innermost loop of the operand to transpose; -1: none
@@ -109,12 +88,8 @@ private:
 } // namespace
 
 LogicalResult TileVectorizer::analyze() {
-  for (AffineMap map : op.getIndexingMapsArray())
-    if (!map.isProjectedPermutation(/*allowZeroInResults=*/true))
-      return op.emitError("cannot vectorise an operand whose indexing map is no projected permutation");
-  b.setInsertionPoint(op);
-  for (Range range : getLinalgOp().createLoopRanges(b, loc))
-    extents.push_back(range.size);
+  if (failed(analyzeOperands()))
+    return failure();
   SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
   OpOperand *firstOutput = op.getDpsInitOperand(0);
   AffineMap out = mapOf(firstOutput);
@@ -172,44 +147,6 @@ void TileVectorizer::findPairs() {
   }
 }
 
-/// The op right before this one, if all it does is to initialise the one carried output elementwise.
-void TileVectorizer::findInitializer() {
-  if (carried.size() != 1 || lanesLoop < 0)
-    return;
-  Operation *previous = op->getPrevNode();
-  while (previous && !isa<linalg::LinalgOp>(previous) && isMemoryEffectFree(previous))
-    previous = previous->getPrevNode();
-  auto candidate = dyn_cast_or_null<linalg::LinalgOp>(previous);
-  if (!candidate || candidate.getNumDpsInits() != 1 || candidate.getNumParallelLoops() != candidate.getNumLoops())
-    return;
-  Value target = carried[0]->get();
-  if (candidate.getDpsInits()[0] != target)
-    return;
-  // No other operand may read what the initialiser would have written.
-  for (OpOperand &operand : op->getOpOperands())
-    if (&operand != carried[0] && operand.get() == target)
-      return;
-  AffineMap candidateOut = candidate.getIndexingMapsArray().back();
-  if (!candidateOut.isPermutation())
-    return;
-  for (OpOperand *input : candidate.getDpsInputOperands()) {
-    AffineMap map = candidate.getMatchingIndexingMap(input);
-    bool isScalar = !isa<MemRefType>(input->get().getType());
-    if (!isScalar && !map.isProjectedPermutation(true))
-      return;
-  }
-  initializer = candidate;
-}
-
-/// The value of a block argument of `user`: a scalar operand, what memory holds, or 0 for what the body does not read.
-Value TileVectorizer::loadArgument(linalg::LinalgOp user, OpOperand &operand, ValueRange at, int lanes, int64_t width) {
-  if (!isa<MemRefType>(operand.get().getType()))
-    return operand.get();
-  if (user.getMatchingBlockArgument(&operand).use_empty())
-    return getZero(b, loc, getElementTypeOrSelf(operand.get().getType()));
-  return loadElements(b, loc, operand.get(), user.getMatchingIndexingMap(&operand), at, lanes, width);
-}
-
 /// Positions of the element (or first lane) `row`, `vector` of the register tile at `at`.
 Positions TileVectorizer::elementAt(const Positions &at, int64_t row, int64_t vector, int64_t width) {
   Positions position = at;
@@ -218,28 +155,6 @@ Positions TileVectorizer::elementAt(const Positions &at, int64_t row, int64_t ve
   if (lanesLoop >= 0)
     position[lanesLoop] = add(at[lanesLoop], vector * width);
   return position;
-}
-
-/// Where the whole blocks of `step` positions end that start at `begin`.
-Value TileVectorizer::blocksEnd(unsigned loop, Value begin, int64_t step) {
-  if (step == 1)
-    return extent(loop);
-  AffineExpr s0 = b.getAffineSymbolExpr(0), s1 = b.getAffineSymbolExpr(1);
-  OpFoldResult end = affine::makeComposedFoldedAffineApply(b, loc, s0 + (s1 - s0).floorDiv(step) * step,
-                                                           {getAsOpFoldResult(begin), extents[loop]});
-  return getValueOrCreateConstantIndexOp(b, loc, end);
-}
-
-LogicalResult TileVectorizer::loop(Value lower, Value upper, int64_t step, function_ref<LogicalResult(Value)> body) {
-  auto low = getConstantIntValue(lower), high = getConstantIntValue(upper);
-  if (low && high && *low >= *high)
-    return success();
-  if (low && high && *high - *low <= step)
-    return body(lower);
-  OpBuilder::InsertionGuard guard(b);
-  auto forOp = scf::ForOp::create(b, loc, lower, upper, constant(step));
-  b.setInsertionPointToStart(forOp.getBody());
-  return body(forOp.getInductionVar());
 }
 
 LogicalResult TileVectorizer::forOuter(unsigned index, Positions &at) {
@@ -279,7 +194,8 @@ LogicalResult TileVectorizer::forRows(Positions &at) {
   return success();
 }
 
-/// Blocks of vectors, then single vectors, then single elements.
+/// Blocks of vectors, then single vectors, then halves, quarters and so on where their number is known, else single
+/// elements.
 LogicalResult TileVectorizer::forLanes(Positions &at, int64_t rows) {
   if (lanesLoop < 0)
     return forReductions(at, rows, 1, 1);
@@ -287,7 +203,11 @@ LogicalResult TileVectorizer::forLanes(Positions &at, int64_t rows) {
   struct Block {
     int64_t vectors, width;
   };
-  for (Block block : {Block{tile.vectors, tile.lanes}, Block{1, tile.lanes}, Block{1, 1}}) {
+  SmallVector<Block> blocks = {{tile.vectors, tile.lanes}, {1, tile.lanes}};
+  bool isStatic = getConstantIntValue(extents[lanesLoop]).has_value();
+  for (int64_t width = isStatic ? tile.lanes / 2 : 1; width >= 1; width /= 2)
+    blocks.push_back({1, width});
+  for (Block block : blocks) {
     int64_t step = block.vectors * block.width;
     Value end = blocksEnd(lanesLoop, begin, step);
     if (failed(loop(begin, end, step, [&](Value position) {
@@ -324,32 +244,6 @@ void TileVectorizer::prefetchRows(Positions &at, int64_t rows) {
   }
 }
 
-LogicalResult TileVectorizer::initialValue(OpOperand *output, Positions &at, int64_t width, Value &result) {
-  if (!initializer) {
-    result = loadElements(b, loc, output->get(), mapOf(output), at, lanesLoop, width);
-    return success();
-  }
-  // Positions of the initialiser's loops, through the output both write.
-  AffineMap out = mapOf(output), initializerOut = initializer.getIndexingMapsArray().back();
-  Positions initializerAt(initializer.getNumLoops());
-  int initializerLanes = -1;
-  for (auto [mine, its] : llvm::zip_equal(out.getResults(), initializerOut.getResults())) {
-    auto loop = cast<AffineDimExpr>(its).getPosition();
-    auto position = dyn_cast<AffineDimExpr>(mine);
-    initializerAt[loop] = position ? at[position.getPosition()] : constant(0);
-    if (position && int(position.getPosition()) == lanesLoop)
-      initializerLanes = loop;
-  }
-  SmallVector<Value> arguments, results;
-  for (OpOperand &operand : initializer->getOpOperands())
-    arguments.push_back(loadArgument(initializer, operand, initializerAt, initializerLanes, width));
-  BodyVectorizer body(b, loc, width);
-  if (failed(body.run(*initializer.getBlock(), arguments, initializerAt, initializerLanes, results)))
-    return failure();
-  result = results[0];
-  return success();
-}
-
 void TileVectorizer::loadInvariants(Positions &at, int64_t rows, int64_t vectors, int64_t width) {
   invariants.clear();
   if (reductions.empty() || product)
@@ -374,10 +268,10 @@ LogicalResult TileVectorizer::forReductions(Positions &at, int64_t rows, int64_t
     for (int64_t row = 0; row < rows; ++row)
       for (int64_t vector = 0; vector < vectors; ++vector) {
         Positions position = elementAt(at, row, vector, width);
-        Value value;
-        if (failed(initialValue(output, position, width, value)))
+        FailureOr<Value> value = initialValue(initializer, output, position, lanesLoop, width);
+        if (failed(value))
           return failure();
-        accumulators.push_back(value);
+        accumulators.push_back(*value);
       }
   loadInvariants(at, rows, vectors, width);
   if (failed(reductionNest(0, at, rows, vectors, width, accumulators)))
@@ -627,11 +521,10 @@ LogicalResult TileVectorizer::transposedPairs(Positions &at) {
 }
 
 FailureOr<Operation *> TileVectorizer::run() {
-  if (!op.hasPureBufferSemantics())
-    return op.emitError("expects buffers: run bufferisation first");
   if (failed(analyze()))
     return failure();
-  findInitializer();
+  if (carried.size() == 1 && lanesLoop >= 0)
+    initializer = findInitializer(carried[0]);
   Positions at(op.getNumLoops());
   if (failed(forOuter(0, at)))
     return failure();
@@ -644,6 +537,8 @@ FailureOr<Operation *> TileVectorizer::run() {
 
 FailureOr<Operation *> vectorizeTile(RewriterBase &rewriter, linalg::GenericOp op, RegisterTile tile,
                                      const PairedTiles &paired) {
+  if (std::optional<unsigned> lanesLoop = getLaneReduction(op))
+    return vectorizeLaneReduction(rewriter, op, tile, *lanesLoop);
   return TileVectorizer(rewriter, op, tile, paired).run();
 }
 

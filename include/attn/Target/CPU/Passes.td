@@ -44,19 +44,22 @@ def AttnAssignWorkspacePass : Pass<"attn-assign-workspace", "::mlir::func::FuncO
 }
 
 def AttnVectorizeTilesPass : Pass<"attn-vectorize-tiles", "::mlir::func::FuncOp"> {
-  let summary = "Lower linalg ops on tiles to vector code whose lanes are the innermost dimension of the output";
+  let summary = "Lower linalg ops on tiles to vector code whose lanes are an innermost dimension";
   let description = [{
     **Takes** linalg ops on memrefs in a function with `attn.plan`, whose register tile says how many accumulators fit.
-    **Leaves** `scf.for`, `vector`, `arith`, `math` and `memref` loads and stores of single elements. Contractions keep
+    **Leaves** `scf.for`, `vector`, `arith`, `math` and `memref` loads and stores of single elements. Lanes are the innermost
+    dimension of the output; where that is a reduction, or further out in an operand of one, lanes are the reduction:
+    sums and maxima are kept as vectors, whose lanes are combined at the end. Contractions keep
     a block of accumulators in registers over all reductions; an elementwise op that only initialises a reduction's output
     (fill, rescale) moves into the load of its accumulators; operands whose rows lie across the lanes are transposed in
     registers; masks are computed in 32-bit lanes where intervals show that exact, else in 64. With `bf16-dot`, products
     of bf16 are taken two at a time along the reduction (`x86vector.avx512.dot`), and scratch tiles that only such
     products read hold their rows in pairs.
-    **Fails** on indexing maps that are no projected permutations and on body ops without a form on lanes.
+    **Fails** on indexing maps that are no projected permutations, on body ops without a form on lanes, and on lanes along
+    a reduction that is neither a sum nor a maximum.
     **Cost**: none hidden: every vector loaded or stored is one the linalg op names.
     **Source**: the "lanes are query rows" formulation of docs/Architecture.md; register blocking as Goto & van de Geijn 2008.
-    (example: test/Target/CPU/vectorize-tiles.mlir)
+    (example: test/Target/CPU/vectorize-tiles.mlir, test/Target/CPU/lane-reduction.mlir)
   }];
   let options = [
     Option<"hasBf16Dot", "bf16-dot", "bool", "false", "Whether the machine multiplies pairs of bf16 and adds in f32">

@@ -22,14 +22,14 @@ void AttnDialect::registerAttributes() {
       >();
 }
 
-LogicalResult PlanAttr::verify(function_ref<InFlightDiagnostic()> emitError, Algorithm, Orientation, int64_t rows,
-                               int64_t keys, int64_t lanes, ArrayRef<int64_t> registerTile, Precision) {
+LogicalResult PlanAttr::verify(function_ref<InFlightDiagnostic()> emitError, Algorithm, Orientation orientation,
+                               int64_t rows, int64_t keys, int64_t lanes, ArrayRef<int64_t> registerTile, Precision) {
   // C1
   for (auto [name, value] : {std::pair("rows", rows), std::pair("keys", keys), std::pair("lanes", lanes)})
     if (value < 1)
       return emitError() << "expects '" << name << "' to be at least 1, got " << value;
   // C2
-  if (rows % lanes != 0)
+  if (orientation == Orientation::RowsMinor && rows % lanes != 0)
     return emitError() << "expects 'rows' to be a multiple of 'lanes', got " << rows << " and " << lanes;
   // C3
   if (registerTile.size() != 2 || registerTile[0] < 1 || registerTile[1] < 1)

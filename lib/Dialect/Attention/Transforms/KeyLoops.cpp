@@ -132,11 +132,12 @@ SmallVector<Value> KeyLoops::getStartValues() {
 }
 
 SmallVector<Value> KeyLoops::freshState() {
-  int64_t rows = tile.plan.getRows(), valueSize = *getConstantIntValue(tile.sizes[tile.loops.e]);
+  int64_t rows = tile.plan.getRows();
+  SmallVector<int64_t> accShape = tile.getShape(*getConstantIntValue(tile.sizes[tile.loops.e]));
   SmallVector<Value> state;
   for (Value start : getStartValues()) {
     bool isAccumulator = state.empty();
-    state.push_back(isAccumulator ? tile.filled({valueSize, rows}, start, "init") : tile.filled({rows}, start, "init"));
+    state.push_back(isAccumulator ? tile.filled(accShape, start, "init") : tile.filled({rows}, start, "init"));
   }
   return state;
 }
@@ -234,8 +235,7 @@ SmallVector<Value> KeyLoops::step(const KeyTile &keys, ValueRange state, bool wi
   TileOperand value = tile.slice(op.getValue(), tile.getOpMap(2), &keys);
   if (!inBf16)
     value = tile.widen(value, keys);
-  unsigned row = tile.rowLoop, e = tile.loops.e;
-  ArrayAttr maps = getMaps(operands, &value, {tile.getMap({e, row}), tile.getMap({row})});
+  ArrayAttr maps = getMaps(operands, &value, {tile.getTileMap(tile.loops.e), tile.getMap({tile.rowLoop})});
   auto online = OnlineOp::create(rewriter, loc, TypeRange(state), operands.query.value, operands.key.value, value.value,
                                  getValues(operands.similarity), getValues(operands.score), getValues(operands.mask),
                                  operands.captures, operands.offsets, state, maps, APFloat(scale),
@@ -277,12 +277,14 @@ Value KeyLoops::hasNonFinite(Value acc) {
   Value zero = tile.zero(tile.accumulator);
   AffineExpr d0 = rewriter.getAffineDimExpr(0), d1 = rewriter.getAffineDimExpr(1);
   auto parallel = utils::IteratorType::parallel, reduction = utils::IteratorType::reduction;
-  // x * 0 is 0 for a finite x and NaN otherwise, and a sum is NaN if one of its terms is. Lane by lane first.
+  // x * 0 is 0 for a finite x and NaN otherwise, and a sum is NaN if one of its terms is. Row by row first.
+  AffineExpr row = tile.hasRowsLast() ? d1 : d0;
   Value perRow = tile.filled({tile.plan.getRows()}, zero, "check");
   perRow = linalg::GenericOp::create(
                rewriter, loc, perRow.getType(), ValueRange{acc}, ValueRange{perRow},
-               ArrayRef<AffineMap>{AffineMap::get(2, 0, {d0, d1}, op.getContext()), AffineMap::get(2, 0, d1)},
-               ArrayRef<utils::IteratorType>{reduction, parallel},
+               ArrayRef<AffineMap>{AffineMap::get(2, 0, {d0, d1}, op.getContext()), AffineMap::get(2, 0, row)},
+               row == d1 ? ArrayRef<utils::IteratorType>{reduction, parallel}
+                         : ArrayRef<utils::IteratorType>{parallel, reduction},
                [&](OpBuilder &builder, Location bodyLoc, ValueRange args) {
                  Value test = arith::MulFOp::create(builder, bodyLoc, args[0], zero);
                  Value sum = arith::AddFOp::create(builder, bodyLoc, args[1], test);
@@ -307,15 +309,14 @@ Value KeyLoops::hasNonFinite(Value acc) {
 
 Value KeyLoops::weigh(const KeyTile &keys, ArrayRef<Value> state, bool withMask) {
   Operands operands = load(keys, withMask, /*inBf16=*/false);
-  unsigned row = tile.rowLoop, key = tile.loops.key;
-  OpFoldResult zero = rewriter.getIndexAttr(0), one = rewriter.getIndexAttr(1);
-  OpFoldResult rows = rewriter.getIndexAttr(tile.plan.getRows());
-  Value scratch = tensor::EmptyOp::create(rewriter, loc, {tile.plan.getKeys(), tile.plan.getRows()}, tile.accumulator);
+  SmallVector<OpFoldResult> zeros(2, rewriter.getIndexAttr(0)), ones(2, rewriter.getIndexAttr(1));
+  SmallVector<OpFoldResult> used{keys.count, rewriter.getIndexAttr(tile.plan.getRows())};
+  if (!tile.hasRowsLast())
+    std::swap(used[0], used[1]);
+  Value scratch = tensor::EmptyOp::create(rewriter, loc, tile.getShape(tile.plan.getKeys()), tile.accumulator);
   if (!getConstantIntValue(keys.count))
-    scratch =
-        tensor::ExtractSliceOp::create(rewriter, loc, scratch, ArrayRef<OpFoldResult>{zero, zero},
-                                       ArrayRef<OpFoldResult>{keys.count, rows}, ArrayRef<OpFoldResult>{one, one});
-  ArrayAttr maps = getMaps(operands, nullptr, {tile.getMap({row}), tile.getMap({key, row})});
+    scratch = tensor::ExtractSliceOp::create(rewriter, loc, scratch, zeros, used, ones);
+  ArrayAttr maps = getMaps(operands, nullptr, {tile.getMap({tile.rowLoop}), tile.getTileMap(tile.loops.key)});
   auto weights = WeightsOp::create(rewriter, loc, scratch.getType(), operands.query.value, operands.key.value,
                                    getValues(operands.similarity), getValues(operands.score), getValues(operands.mask),
                                    operands.captures, operands.offsets, state, scratch, maps, APFloat(scale),
@@ -328,12 +329,12 @@ Value KeyLoops::writeWeights(ArrayRef<Value> state, const TileOperand &destinati
   packWideQuery();
   Value result = tile.fill(destination.value, tile.zero(tile.accumulator), "unpack").getResult(0);
   NamedAttribute role = rewriter.getNamedAttr(kRoleName, rewriter.getStringAttr("unpack"));
-  // Where the tile, over [keys, rows], goes in the destination.
+  // Where the tile goes in the destination.
   bool keysFirst =
       cast<AffineDimExpr>(destination.map.getResult(0)).getPosition() == static_cast<unsigned>(tile.loops.key);
   AffineExpr d0 = rewriter.getAffineDimExpr(0), d1 = rewriter.getAffineDimExpr(1);
-  AffineMap from =
-      keysFirst ? AffineMap::get(2, 0, {d0, d1}, op.getContext()) : AffineMap::get(2, 0, {d1, d0}, op.getContext());
+  AffineMap from = keysFirst == tile.hasRowsLast() ? AffineMap::get(2, 0, {d0, d1}, op.getContext())
+                                                   : AffineMap::get(2, 0, {d1, d0}, op.getContext());
   SmallVector<utils::IteratorType> iterators(2, utils::IteratorType::parallel);
   auto unpack = [&](const KeyTile &keys, Value tileWeights, Value whole) -> Value {
     SmallVector<OpFoldResult> offsets{rewriter.getIndexAttr(0), keys.start}, extents{tile.numRows, keys.count};

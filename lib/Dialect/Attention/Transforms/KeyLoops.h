@@ -13,7 +13,8 @@ public:
   /// Packs what does not depend on the key and computes the bounds of all loops.
   explicit KeyLoops(RowTile &tile);
 
-  /// Visits all keys: acc over [e, rows] and the states over [rows] of the finished row tile.
+  /// Visits all keys: acc over [e, rows], or [rows, e] in orientation rows_major, and the states over [rows] of the
+  /// finished row tile.
   llvm::SmallVector<mlir::Value> accumulate();
   /// Fills `destination`, a slice of the op's weights, with those of the row tile. `state` holds the state tensors,
   /// then the factor, each over [rows].
@@ -41,7 +42,7 @@ private:
   bool isBf16() const { return tile.plan.getPrecision() == Precision::BF16; }
   void addSources(mlir::OperandRange tensors, unsigned &number, llvm::SmallVectorImpl<Source> &sources);
   llvm::SmallVector<TileOperand> load(llvm::ArrayRef<Source> sources, const KeyTile &keys);
-  /// Q with rows last, times `factor`.
+  /// Q with its rows where the plan wants them, times `factor`.
   TileOperand packQuery(mlir::Type elementType, double factor);
   /// `inBf16`: the operands of the contractions as they are, else in the accumulator's type.
   Operands load(const KeyTile &keys, bool withMask, bool inBf16);
@@ -70,7 +71,7 @@ private:
   /// All segments in order, each tile with mask or without.
   llvm::SmallVector<mlir::Value> visitAll(mlir::ValueRange init, TileBody body);
   llvm::SmallVector<mlir::Value> step(const KeyTile &keys, mlir::ValueRange state, bool withMask, bool guarded);
-  /// The weights of one key tile over [keys, rows], of the rows that the tile has.
+  /// The weights of one key tile, of the rows that the tile has.
   mlir::Value weigh(const KeyTile &keys, llvm::ArrayRef<mlir::Value> state, bool withMask);
   /// Whether a NaN or an infinity stands in acc, as an i1.
   mlir::Value hasNonFinite(mlir::Value acc);

@@ -97,7 +97,7 @@ TileOperand RowTile::slice(Value tensor, AffineMap map, const KeyTile *keys) {
 
 TileOperand RowTile::pack(unsigned number, const TileOperand &slice, const KeyTile *keys, Type elementType,
                           function_ref<Value(OpBuilder &, Location, Value)> convert) {
-  // Rows go last; the other dimensions keep their order.
+  // Rows go last or first; the other dimensions keep their order.
   SmallVector<unsigned> order;
   SmallVector<int64_t> shape;
   SmallVector<OpFoldResult> extents;
@@ -110,9 +110,10 @@ TileOperand RowTile::pack(unsigned number, const TileOperand &slice, const KeyTi
     extents.push_back(isKey ? keys->count : sizes[loop]);
     shape.push_back(isKey ? plan.getKeys() : *getConstantIntValue(sizes[loop]));
   }
-  order.push_back(rowLoop);
-  shape.push_back(plan.getRows());
-  extents.push_back(rewriter.getIndexAttr(plan.getRows()));
+  size_t rowDim = hasRowsLast() ? order.size() : 0;
+  order.insert(order.begin() + rowDim, rowLoop);
+  shape.insert(shape.begin() + rowDim, plan.getRows());
+  extents.insert(extents.begin() + rowDim, rewriter.getIndexAttr(plan.getRows()));
 
   // The scratch has a static size; of its keys a tail uses the first ones. It is filled whole: canonicalisation turns a
   // slice of tensor.empty that is filled into a tensor.empty of the slice's size, which nobody can allocate statically.
@@ -125,7 +126,7 @@ TileOperand RowTile::pack(unsigned number, const TileOperand &slice, const KeyTi
     scratch = filled.getResult(0);
   }
   SmallVector<OpFoldResult> used = extents;
-  used.back() = numRows;
+  used[rowDim] = numRows;
   bool hasTail = keys && !getConstantIntValue(keys->count);
   Value destination = scratch;
   if (hasTail || !isAlwaysWhole())
@@ -157,7 +158,7 @@ TileOperand RowTile::pack(unsigned number, const TileOperand &slice, const KeyTi
 
 TileOperand RowTile::widen(const TileOperand &slice, const KeyTile &keys) {
   auto type = cast<RankedTensorType>(slice.value.getType());
-  if (type.getElementType() == accumulator)
+  if (type.getElementType() == accumulator || !hasRowsLast())
     return slice;
   // Static scratch of whole tiles; a tail uses the first keys.
   SmallVector<int64_t> shape;
@@ -188,8 +189,9 @@ TileOperand RowTile::widen(const TileOperand &slice, const KeyTile &keys) {
 TileOperand RowTile::load(unsigned number, Value tensor, const KeyTile *keys) {
   AffineMap map = getOpMap(number);
   TileOperand operand = slice(tensor, map, keys);
-  bool isPacked =
-      isAlwaysWhole() && operand.map.getNumResults() > 0 && getLoop(operand.map.getResults().back()) == rowLoop;
+  unsigned rank = operand.map.getNumResults();
+  bool endsWithRows = rank > 0 && getLoop(operand.map.getResults().back()) == rowLoop;
+  bool isPacked = isAlwaysWhole() && (rank == 1 || endsWithRows == hasRowsLast());
   if (!map.isFunctionOfDim(rowLoop) || isPacked)
     return operand;
   return pack(number, operand, keys, getElementTypeOrSelf(tensor.getType()),
@@ -214,6 +216,7 @@ Value RowTile::getValidRows(Value tensor) {
   auto type = cast<RankedTensorType>(tensor.getType());
   if (isAlwaysWhole())
     return tensor;
+  assert(hasRowsLast() && "a tile whose rows come first has all of them");
   SmallVector<OpFoldResult> offsets(type.getRank(), rewriter.getIndexAttr(0));
   SmallVector<OpFoldResult> strides(type.getRank(), rewriter.getIndexAttr(1));
   SmallVector<OpFoldResult> extents = tensor::getMixedSizes(rewriter, loc, tensor);

@@ -41,15 +41,16 @@ public:
   void getSlice(mlir::AffineMap map, const KeyTile *keys, llvm::SmallVectorImpl<mlir::OpFoldResult> &offsets,
                 llvm::SmallVectorImpl<mlir::OpFoldResult> &sizes, llvm::SmallVectorImpl<mlir::OpFoldResult> &strides);
 
-  /// Copies a slice of the op's operand `number` (in the order of its maps) to a scratch tile that has the rows last:
-  /// lanes are rows. Lanes beyond the rows of this tile hold zeros. `convert` makes the value to store, of type
-  /// `elementType`, from the value read.
+  /// Copies a slice of the op's operand `number` (in the order of its maps) to a scratch tile that has the rows where
+  /// the plan's orientation wants them: last, so that lanes are rows, or first. Lanes beyond the rows of this tile hold
+  /// zeros. `convert` makes the value to store, of type `elementType`, from the value read.
   TileOperand pack(unsigned number, const TileOperand &slice, const KeyTile *keys, mlir::Type elementType,
                    llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::Value)> convert);
-  /// The slice of operand `number`, packed where it is over rows and does not lie as packed already.
+  /// The slice of operand `number`, packed where it is over rows and its lanes do not lie as in a packed one.
   TileOperand load(unsigned number, mlir::Value tensor, const KeyTile *keys = nullptr);
-  /// A slice of K or V in the accumulator's type. A narrower one is converted to a scratch tile once per key tile:
-  /// converted where it is read, each element would be converted for every register tile.
+  /// A slice of K or V in the accumulator's type. Where lanes are rows, a narrower one is converted to a scratch tile
+  /// once per key tile: converted where it is read, each element would be converted for every register tile. Few rows
+  /// (rows_major) read each element once or twice; there it stays as it is.
   TileOperand widen(const TileOperand &slice, const KeyTile &keys);
   /// The map of the op's operand `number`.
   mlir::AffineMap getOpMap(unsigned number) {
@@ -65,6 +66,17 @@ public:
   mlir::Value index(mlir::OpFoldResult value);
   /// The lanes of a tensor over [.., rows] that are rows of this tile.
   mlir::Value getValidRows(mlir::Value tensor);
+  /// Whether lanes are rows: then rows are the last dimension of a tile, else the first.
+  bool hasRowsLast() const { return plan.getOrientation() == Orientation::RowsMinor; }
+  /// Shape of a tile over the rows and `size` elements of another loop.
+  llvm::SmallVector<int64_t> getShape(int64_t size) const {
+    return hasRowsLast() ? llvm::SmallVector<int64_t>{size, plan.getRows()}
+                         : llvm::SmallVector<int64_t>{plan.getRows(), size};
+  }
+  /// Map of such a tile, over the loops of the op.
+  mlir::AffineMap getTileMap(unsigned loop) {
+    return hasRowsLast() ? getMap({loop, rowLoop}) : getMap({rowLoop, loop});
+  }
   /// Whether every tile has all of its rows.
   bool isAlwaysWhole() const { return mlir::getConstantIntValue(numRows) == plan.getRows(); }
   bool isFixed(unsigned loop) const { return fixed.contains(loop); }

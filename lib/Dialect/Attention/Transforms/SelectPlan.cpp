@@ -23,6 +23,10 @@ using namespace attn;
 static constexpr int64_t kRows = 64;
 /// Keys of a tile at most: beyond it the rescaling of acc, once per key tile, is no longer worth saving.
 static constexpr int64_t kMostKeys = 128;
+/// Rows are lanes unless they fill less than one in so many of them.
+static constexpr int64_t kIdleLanes = 2;
+/// Keys of a tile of few rows, of which memory is the limit: between tiles the stream from memory breaks off.
+static constexpr int64_t kStreamedKeys = 128;
 /// Keys that L2 may reduce a tile to: acc is read and written once per key tile, so with fewer the products with V wait
 /// for it. K and V themselves are read once per row tile and need no cache.
 static constexpr int64_t kFewestKeys = 32;
@@ -55,24 +59,48 @@ static int64_t getLiveBytes(GenericOp op, int64_t rows, int64_t keys) {
 
 int64_t attn::getLiveBytes(GenericOp op, PlanAttr plan) { return ::getLiveBytes(op, plan.getRows(), plan.getKeys()); }
 
-FailureOr<PlanChoice> attn::choosePlan(GenericOp op, const TargetDescription &target) {
-  LoopInfo loops = getLoopInfo(op);
-  SmallVector<int64_t> sizes = getStaticLoopSizes(op);
+namespace {
+/// Gathers a plan number by number, each with its reason.
+class Planner {
+public:
+  Planner(GenericOp op, const TargetDescription &target)
+      : op(op), target(target), loops(getLoopInfo(op)), sizes(getStaticLoopSizes(op)),
+        accBytes(getAccumulatorType(op).getWidth() / 8), lanes(target.vectorBits / (8 * accBytes)),
+        queryRows(sizes[getTiledRowLoop(loops, sizes)]), manyRegisters(target.vectorRegisters >= 32) {}
+
+  FailureOr<PlanChoice> run();
+
+private:
+  template <typename T> void because(StringRef name, const T &value, std::string text) {
+    choice.reasons.push_back({name, llvm::formatv("{0}", value), std::move(text)});
+  }
+  PlanAttr planManyRows();
+  PlanAttr planFewRows();
+
+  GenericOp op;
+  const TargetDescription &target;
+  LoopInfo loops;
+  SmallVector<int64_t> sizes;
+  int64_t accBytes, lanes, queryRows;
+  bool manyRegisters;
+  PlanChoice choice;
+};
+} // namespace
+
+FailureOr<PlanChoice> Planner::run() {
   for (auto [loop, letter] : {std::pair(loops.d, "D"), std::pair(loops.e, "Dv")})
     if (ShapedType::isDynamic(sizes[loop]))
       return op.emitError("cannot plan with '") << letter << "' of unknown size: compiling asks for a static one";
-  PlanChoice choice;
-  auto because = [&](StringRef name, const auto &value, std::string text) {
-    choice.reasons.push_back({name, llvm::formatv("{0}", value), std::move(text)});
-  };
-
-  int64_t accBits = getAccumulatorType(op).getWidth(), accBytes = accBits / 8;
-  int64_t lanes = target.vectorBits / accBits;
   because("lanes", lanes,
-          llvm::formatv("a vector register of {0} bits / {1} bits of a score", target.vectorBits, accBits));
+          llvm::formatv("a vector register of {0} bits / {1} bits of a score", target.vectorBits, 8 * accBytes));
+  bool fewRows = !ShapedType::isDynamic(queryRows) && queryRows >= 1 && queryRows * kIdleLanes <= lanes;
+  choice.plan = fewRows ? planFewRows() : planManyRows();
+  return std::move(choice);
+}
 
+/// Rows are the lanes.
+PlanAttr Planner::planManyRows() {
   // Vectors of a row tile, and of those how many a block of accumulators spans.
-  int64_t queryRows = sizes[getTiledRowLoop(loops, sizes)];
   int64_t rows = llvm::alignTo(kRows, lanes);
   if (int64_t fewer = llvm::alignTo(std::max<int64_t>(queryRows, 1), lanes);
       !ShapedType::isDynamic(queryRows) && fewer < rows) {
@@ -82,7 +110,6 @@ FailureOr<PlanChoice> attn::choosePlan(GenericOp op, const TargetDescription &ta
   } else {
     because("rows", rows, llvm::formatv("query rows that share each load of K and V: at most {0}", rows));
   }
-  bool manyRegisters = target.vectorRegisters >= 32;
   int64_t mostColumns = manyRegisters ? 4 : 2, columns = mostColumns;
   while (rows / lanes % columns != 0)
     --columns;
@@ -127,9 +154,32 @@ FailureOr<PlanChoice> attn::choosePlan(GenericOp op, const TargetDescription &ta
                           rows, accBytes, scoreBytes, scoreRoom, blockRows, fits));
   because("precision", stringifyPrecision(precision),
           obstacle.empty() ? "the machine multiplies pairs of bf16, which Q, K and V hold, and D is even" : obstacle);
-  choice.plan = PlanAttr::get(op.getContext(), Algorithm::Online, Orientation::RowsMinor, rows, keys, lanes,
-                              {blockRows, columns}, precision);
-  return choice;
+  return PlanAttr::get(op.getContext(), Algorithm::Online, Orientation::RowsMinor, rows, keys, lanes,
+                       {blockRows, columns}, precision);
+}
+
+/// Lanes are neighbours in a row of K, V or scores.
+PlanAttr Planner::planFewRows() {
+  because("rows", queryRows,
+          llvm::formatv("{0} query rows would leave {1} of {2} lanes idle, were lanes rows", queryRows,
+                        lanes - queryRows, lanes));
+  // Accumulators of the product with V: whole rows of it, so that V is one stream.
+  int64_t vectors = llvm::divideCeil(sizes[loops.e], lanes), budget = manyRegisters ? 16 : 12;
+  int64_t columns = std::min(vectors, budget);
+  while (vectors % columns != 0)
+    --columns;
+  int64_t blockRows = std::clamp<int64_t>(budget / columns, 1, queryRows);
+  because("register_tile", llvm::formatv("[{0}, {1}]", blockRows, columns).str(),
+          llvm::formatv("{0} of the {1} vectors of a row of V, for {2} rows: at most {3} accumulators of {4} registers",
+                        columns, vectors, blockRows, budget, target.vectorRegisters));
+  because("keys", kStreamedKeys, "K and V are read in turns of so many rows: each turn is a stream from memory");
+  because("precision", stringifyPrecision(Precision::Accumulator), "K and V are converted in registers");
+  return PlanAttr::get(op.getContext(), Algorithm::Online, Orientation::RowsMajor, queryRows, kStreamedKeys, lanes,
+                       {blockRows, columns}, Precision::Accumulator);
+}
+
+FailureOr<PlanChoice> attn::choosePlan(GenericOp op, const TargetDescription &target) {
+  return Planner(op, target).run();
 }
 
 FailureOr<PlanAttr> attn::selectPlan(GenericOp op, const TargetDescription &target) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Takes attn.generic with a plan; leaves an scf.forall over row tiles, in it scf.for over key tiles and attn ops on
 // tiles. Loops are built by hand: bounds of the key loops come from the mask (KeyRanges), which no iteration domain of
-// a tiling interface can say. Rows are the last dimension of every tile, so that vector lanes are query rows: no
-// reduction then crosses lanes, and tails of rows are lanes that are not stored.
+// a tiling interface can say. In orientation rows_minor rows are the last dimension of every tile, so that vector lanes
+// are query rows: no reduction then crosses lanes, and tails of rows are lanes that are not stored. In rows_major they
+// are the first: K, V and operands over rows and keys are read as they lie.
 
 #include "KeyLoops.h"
 #include "RowTile.h"
@@ -44,6 +45,14 @@ static FailureOr<PlanAttr> checkTileable(GenericOp op, const LoopInfo &loops, Ar
     if (sizes[loop] == 0)
       return op.emitError("cannot tile with '") << letter << "' of size 0";
   }
+  int64_t rows = sizes[getTiledRowLoop(loops, sizes)];
+  if (plan.getOrientation() == Orientation::RowsMajor && (ShapedType::isDynamic(rows) || rows % plan.getRows() != 0)) {
+    InFlightDiagnostic diag =
+        op.emitError("cannot tile in orientation 'rows_major', which knows no tail of rows: expects "
+                     "N to be a multiple of 'rows', got N ");
+    return (ShapedType::isDynamic(rows) ? diag << "of unknown size" : diag << "= " << rows)
+           << " and rows = " << plan.getRows();
+  }
   return plan;
 }
 
@@ -62,7 +71,7 @@ static SmallVector<Value> finishRows(RowTile &tile, KeyLoops &keyLoops, ArrayRef
     return AffineMap::get(2, 0, exprs, context);
   };
   AffineMap rowMap = compress(tile.getMap({tile.rowLoop}));
-  SmallVector<AffineMap> maps{compress(tile.getMap({static_cast<unsigned>(tile.loops.e), tile.rowLoop})), rowMap};
+  SmallVector<AffineMap> maps{compress(tile.getTileMap(tile.loops.e)), rowMap};
   SmallVector<Value> inits, validState;
   SmallVector<Attribute> kinds;
   int weights = -1;

@@ -23,7 +23,7 @@ func.func @unknown_sizes(%q: tensor<?x?x64xf32>, %k: tensor<?x?x64xf32>, %v: ten
   return %0 : tensor<?x?x48xf32>
 }
 
-// Few query rows, known: one vector of rows instead of four, and more rows of accumulators and keys instead.
+// Fewer query rows than a tile has, known: one vector of rows instead of four, and more rows of accumulators and keys instead.
 
 // CHECK-LABEL: func.func @few_rows
 //      AVX512:   rows = 16, keys = 128, lanes = 16, register_tile = [16, 1]
@@ -36,11 +36,13 @@ func.func @few_rows(%q: tensor<2x11x64xf32>, %k: tensor<2x?x64xf32>, %v: tensor<
   return %0 : tensor<2x11x48xf32>
 }
 
-// Decoding: one query row, but 8 heads of a group read the same keys. They are the rows of the tile.
+// Decoding: one query row, but 8 heads of a group read the same keys. They are the rows of the tile. Where they would
+// leave half of the lanes idle or more, lanes are neighbours in a row of K or V: 3 vectors of 16, or 6 of 8, are one row
+// of V.
 
 // CHECK-LABEL: func.func @decode_tiles_the_group
-//      AVX512:   rows = 16, keys = 128, lanes = 16, register_tile = [16, 1]
-//        AVX2:   rows = 8, keys = 120, lanes = 8, register_tile = [12, 1]
+//      AVX512:   rows_major, rows = 8, keys = 128, lanes = 16, register_tile = [5, 3]>
+//        AVX2:   rows_minor, rows = 8, keys = 120, lanes = 8, register_tile = [12, 1]
 func.func @decode_tiles_the_group(%q: tensor<3x8x1x64xf32>, %k: tensor<3x?x64xf32>, %v: tensor<3x?x48xf32>,
                                   %o: tensor<3x8x1x48xf32>) -> tensor<3x8x1x48xf32> {
   %0 = attn.generic ins(%q, %k, %v : tensor<3x8x1x64xf32>, tensor<3x?x64xf32>, tensor<3x?x48xf32>)
@@ -49,6 +51,19 @@ func.func @decode_tiles_the_group(%q: tensor<3x8x1x64xf32>, %k: tensor<3x?x64xf3
           affine_map<(h, g, i, j, d, e) -> (h, j, e)>, affine_map<(h, g, i, j, d, e) -> (h, g, i, e)>]
     normalizer(#attn.softmax)
   return %0 : tensor<3x8x1x48xf32>
+}
+
+// One row of one head. 12 accumulators of 16 registers hold half of a row of V with 16 vectors: the other half is a second
+// visit.
+
+// CHECK-LABEL: func.func @one_row
+//      AVX512:   rows_major, rows = 1, keys = 128, lanes = 16, register_tile = [1, 8]>
+//        AVX2:   rows_major, rows = 1, keys = 128, lanes = 8, register_tile = [1, 8]>
+func.func @one_row(%q: tensor<3x1x64xbf16>, %k: tensor<3x?x64xbf16>, %v: tensor<3x?x128xbf16>,
+                   %o: tensor<3x1x128xbf16>) -> tensor<3x1x128xbf16> {
+  %0 = attn.generic ins(%q, %k, %v : tensor<3x1x64xbf16>, tensor<3x?x64xbf16>, tensor<3x?x128xbf16>)
+    outs(out %o : tensor<3x1x128xbf16>) maps [#q, #k, #v, #o] normalizer(#attn.softmax)
+  return %0 : tensor<3x1x128xbf16>
 }
 
 // A large head leaves L2 for fewer keys: with D = 576 and Dv = 512 (absorbed latent attention) a tile of 64 keys

@@ -63,3 +63,19 @@ func.func @unknown_head_size(%q: tensor<5x?xf32>, %k: tensor<7x?xf32>, %v: tenso
     outs(out %o : tensor<5x3xf32>) maps [#q, #k, #v, #o] normalizer(#attn.softmax) {attn.plan = #plan}
   return %0 : tensor<5x3xf32>
 }
+
+// -----
+
+#q = affine_map<(i, j, d, e) -> (i, d)>
+#k = affine_map<(i, j, d, e) -> (j, d)>
+#v = affine_map<(i, j, d, e) -> (j, e)>
+#o = affine_map<(i, j, d, e) -> (i, e)>
+#plan = #attn.plan<online, rows_major, rows = 2, keys = 4, lanes = 8, register_tile = [2, 1]>
+
+func.func @rows_major_has_no_tail(%q: tensor<5x4xf32>, %k: tensor<7x4xf32>, %v: tensor<7x3xf32>,
+                                  %o: tensor<5x3xf32>) -> tensor<5x3xf32> {
+  // expected-error @below {{cannot tile in orientation 'rows_major', which knows no tail of rows: expects N to be a multiple of 'rows', got N = 5 and rows = 2}}
+  %0 = attn.generic ins(%q, %k, %v : tensor<5x4xf32>, tensor<7x4xf32>, tensor<7x3xf32>)
+    outs(out %o : tensor<5x3xf32>) maps [#q, #k, #v, #o] normalizer(#attn.softmax) {attn.plan = #plan}
+  return %0 : tensor<5x3xf32>
+}

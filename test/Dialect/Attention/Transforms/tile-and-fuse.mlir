@@ -524,3 +524,41 @@ func.func @multiplies_in_bf16(%q: tensor<16x4xbf16>, %k: tensor<24x4xbf16>, %v: 
     {attn.plan = #plan}
   return %0 : tensor<16x3xbf16>
 }
+
+// -----
+
+// Few rows, in orientation rows_major: rows come first in Q, in acc and in what is over rows and keys, which is read where
+// it lies; bf16 of K and V is not converted to scratch.
+
+#q = affine_map<(b, i, j, d, e) -> (b, i, d)>
+#k = affine_map<(b, i, j, d, e) -> (b, j, d)>
+#v = affine_map<(b, i, j, d, e) -> (b, j, e)>
+#s = affine_map<(b, i, j, d, e) -> (i, j)>
+#o = affine_map<(b, i, j, d, e) -> (b, i, e)>
+#plan = #attn.plan<online, rows_major, rows = 2, keys = 12, lanes = 8, register_tile = [2, 1]>
+
+//   CHECK-DAG: #[[$ACC:.+]] = affine_map<(d0, d1, d2, d3, d4) -> (d1, d4)>
+//   CHECK-DAG: #[[$SCORE:.+]] = affine_map<(d0, d1, d2, d3, d4) -> (d1, d2)>
+//   CHECK-DAG: #[[$QMAP:.+]] = affine_map<(d0, d1, d2, d3, d4) -> (d1, d3)>
+// CHECK-LABEL: func.func @few_rows_come_first
+//  CHECK-SAME:   %[[BIAS:[^ ]+]]: tensor<2x?xf32>
+//       CHECK:   linalg.generic {{.+}} outs(%{{.+}} : tensor<2x4xf32>) attrs = {attn.operand = 0 : i64, attn.role = "pack"}
+//       CHECK:   linalg.fill {{.*}}"init"{{.*}} -> tensor<2x3xf32>
+//       CHECK:   scf.for
+//   CHECK-NOT:     linalg
+//       CHECK:     tensor.extract_slice %[[BIAS]][0, %{{.+}}] [2, 12] {{.+}} to tensor<2x12xf32>
+//   CHECK-NOT:     linalg
+//       CHECK:     attn.online {{.+}} : tensor<2x4xf32>, tensor<12x4xbf16>, tensor<12x3xbf16>) score_ins
+//  CHECK-SAME:       maps [#[[$QMAP]], #{{.+}}, #{{.+}}, #[[$SCORE]], #[[$ACC]],
+func.func @few_rows_come_first(%q: tensor<5x2x4xbf16>, %k: tensor<5x?x4xbf16>, %v: tensor<5x?x3xbf16>,
+                               %bias: tensor<2x?xf32>, %o: tensor<5x2x3xbf16>) -> tensor<5x2x3xbf16> {
+  %0 = attn.generic ins(%q, %k, %v : tensor<5x2x4xbf16>, tensor<5x?x4xbf16>, tensor<5x?x3xbf16>)
+    score_ins(%bias : tensor<2x?xf32>) outs(out %o : tensor<5x2x3xbf16>)
+    maps [#q, #k, #v, #s, #o] normalizer(#attn.softmax) {attn.plan = #plan}
+    score {
+    ^bb0(%x: f32, %y: f32):
+      %sum = arith.addf %x, %y : f32
+      attn.yield %sum : f32
+    }
+  return %0 : tensor<5x2x3xbf16>
+}

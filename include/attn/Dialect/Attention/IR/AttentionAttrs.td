@@ -29,7 +29,7 @@ def Attn_Algorithm : Attn_I32Enum<"Algorithm", "how keys are visited", [
   I32EnumAttrCase<"Online", 0, "online">]>;
 
 def Attn_Orientation : Attn_I32Enum<"Orientation", "which dimension of a score tile is contiguous", [
-  I32EnumAttrCase<"RowsMinor", 0, "rows_minor">]>;
+  I32EnumAttrCase<"RowsMinor", 0, "rows_minor">, I32EnumAttrCase<"RowsMajor", 1, "rows_major">]>;
 
 def Attn_Precision : Attn_I32Enum<"Precision", "in what the operands of the two contractions are multiplied", [
   I32EnumAttrCase<"Accumulator", 0, "accumulator">, I32EnumAttrCase<"BF16", 1, "bf16">]>;
@@ -91,7 +91,8 @@ def Attn_PlanAttr : Attn_Attr<"Plan", "plan"> {
   let summary = "How one attention op is executed; chosen once, obeyed by every later stage";
   let description = [{
     * `algorithm`: `online` visits keys tile by tile and rescales.
-    * `orientation`: `rows_minor` keeps score tiles as [keys, rows]: vector lanes are query rows.
+    * `orientation`: `rows_minor` keeps score tiles as [keys, rows]: vector lanes are query rows. `rows_major` keeps them
+      as [rows, keys], for so few rows that most lanes would be idle: lanes are neighbours in a row of K, V or scores.
     * `rows`, `keys`: size of a row tile and of a key tile, in rows.
     * `lanes`: f32 elements of one vector register. `register_tile`: [rows, vectors] of the block of accumulators that a
       contraction keeps in registers.
@@ -100,7 +101,7 @@ def Attn_PlanAttr : Attn_Attr<"Plan", "plan"> {
 
     **Constraints**
     * C1 `rows`, `keys` and `lanes` are at least 1.
-    * C2 `rows` is a multiple of `lanes`.
+    * C2 `rows` is a multiple of `lanes` in orientation `rows_minor`.
     * C3 `register_tile` has two entries, both at least 1.
 
     ```mlir
@@ -108,6 +109,9 @@ def Attn_PlanAttr : Attn_Attr<"Plan", "plan"> {
     ```
     ```mlir
     #attn.plan<online, rows_minor, rows = 64, keys = 64, lanes = 16, register_tile = [4, 4], precision = bf16>
+    ```
+    ```mlir
+    #attn.plan<online, rows_major, rows = 4, keys = 128, lanes = 16, register_tile = [4, 4]>
     ```
   }];
   let parameters = (ins EnumParameter<Attn_Algorithm>:$algorithm, EnumParameter<Attn_Orientation>:$orientation,

@@ -43,7 +43,10 @@ def AttnSelectPlanPass : InterfacePass<"attn-select-plan", "::mlir::FunctionOpIn
   let description = [{
     **Takes** `attn.generic` (stage `normalize`). **Leaves** the same ops, each with `attn.plan = #attn.plan<..>`; a plan
     that is there already is kept. Later stages obey it and decide nothing.
-    **Choice**, in rows-minor orientation (vector lanes are query rows):
+    **Choice** of orientation: `rows_major` (lanes are neighbours in a row of K, V or scores) where the query rows are known
+    and fill at most half of a vector, else `rows_minor` (lanes are query rows). In `rows_major` a tile has all the rows
+    and 128 keys, and c vectors are a row of V, or as large a part of it as 16 accumulators of 32 registers (12 of 16)
+    allow. In `rows_minor`:
     * `lanes`: what a vector register holds of the accumulator type.
     * `register_tile` [r, c]: r x c accumulators fill the registers that a contraction can spare: 16 of 32, 12 of 16.
       c is 4 (32 registers) or 2, less where there are fewer query rows.
@@ -115,7 +118,7 @@ def AttnTileAndFusePass : InterfacePass<"attn-tile-and-fuse", "::mlir::FunctionO
     **Takes** `attn.generic` with a plan (stage `plan`). **Leaves** no `attn.generic`, but for each an `scf.forall` over
     batches, rows and row tiles, which carries the plan, and in it:
     * Q, scaled, and every operand over rows, packed to scratch tiles with the rows last (`attn.role = "pack"`), zeros
-      beyond the rows there are;
+      beyond the rows there are; in orientation `rows_major` with the rows first, and only where they are last;
     * an `scf.for` over key tiles for each segment of the key ranges of the mask, with `attn.online`: without mask region
       where the mask keeps every pair, on whole tiles; with the mask, and on tiles of a run-time number of keys, else.
       Keys that the mask keeps for no row of the tile are not visited (docs/Masks.md); where these are not a few runs, one
@@ -126,7 +129,8 @@ def AttnTileAndFusePass : InterfacePass<"attn-tile-and-fuse", "::mlir::FunctionO
       are redone with guarded `attn.online`;
     * `attn.finalize` into slices of the results, and `attn.weights` in a second visit where weights are asked for.
     **Remark** (missed): an op of the mask that is not affine in row and key, and whether its range is looked at.
-    **Fails** for normalizers other than softmax, for `entropy` and top-k, for D or Dv of unknown size, without a plan.
+    **Fails** for normalizers other than softmax, for `entropy` and top-k, for D or Dv of unknown size, without a plan, and
+    in `rows_major` where the rows are no multiple of the plan's.
     **Source**: Dao et al. 2022, alg. 1.
     (example: test/Dialect/Attention/Transforms/tile-and-fuse.mlir @causal_stops_at_diagonal)
   }];
