@@ -16,8 +16,8 @@ namespace {
 constexpr int64_t kMostUnrolled = 16;
 /// Rows of a block of sums: they share each vector of K, and each vector of Q serves as many keys.
 constexpr int64_t kBlockRows = 4;
-/// Keys of a block where several rows share it. A single row takes its keys one by one: memory is read fastest in one
-/// stream, and nothing but memory counts there.
+/// Keys of a block where arithmetic counts (kBusyRows). With fewer rows keys are taken one by one: memory is read
+/// fastest in one stream. Two rows of K at a time are read a third slower already.
 constexpr int64_t kBlockKeys = 4;
 
 /// How the lanes of a carried output are combined.
@@ -146,9 +146,14 @@ LogicalResult LaneReduction::forOuter(unsigned index, Positions &at) {
   if (rowsLoop < 0)
     return block(at, 1, 1);
   // Keys outside: each row of K is read once from memory, by all rows.
-  int64_t rows = std::min(getConstantIntValue(extents[rowsLoop]).value_or(1), std::min(sums, kBlockRows));
-  int64_t keys = rows == 1 ? 1 : std::min(sums / rows, kBlockKeys);
+  int64_t allRows = getConstantIntValue(extents[rowsLoop]).value_or(1);
+  bool isBusy = allRows >= kBusyRows;
+  int64_t rows = std::min(allRows, std::min(sums, kBlockRows)), keys = isBusy ? std::min(sums / rows, kBlockKeys) : 1;
+  auto size = getConstantIntValue(extents[lanesLoop]);
   return forBlocks(keysLoop, keys, at, [&](int64_t keyCount) {
+    for (int64_t key = 0; size && key < keyCount; ++key)
+      prefetchRow(keysLoop, add(at[keysLoop], key + kRowsAhead), lanesLoop, constant(0), *size, /*level=*/2,
+                  isBusy ? Prefetch::Always : Prefetch::RowsApart);
     return forBlocks(rowsLoop, rows, at, [&](int64_t rowCount) { return block(at, rowCount, keyCount); });
   });
 }

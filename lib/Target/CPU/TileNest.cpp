@@ -4,11 +4,22 @@
 #include "BodyVectorizer.h"
 #include "TileAccess.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 
 namespace attn {
+
+/// Bits of a cache line.
+static constexpr int64_t kLineBits = 512;
+
+/// Whether `memref` is a piece of the task's own memory.
+static bool isScratch(Value memref) {
+  while (auto view = memref.getDefiningOp<memref::SubViewOp>())
+    memref = view.getSource();
+  return memref.getDefiningOp<memref::ViewOp>() != nullptr;
+}
 
 LogicalResult TileNest::analyzeOperands() {
   if (!op.hasPureBufferSemantics())
@@ -87,6 +98,31 @@ Value TileNest::blocksEnd(unsigned loop, Value begin, int64_t step) {
   OpFoldResult end = affine::makeComposedFoldedAffineApply(b, loc, s0 + (s1 - s0).floorDiv(step) * step,
                                                            {getAsOpFoldResult(begin), extents[loop]});
   return getValueOrCreateConstantIndexOp(b, loc, end);
+}
+
+void TileNest::prefetchRow(unsigned rowLoop, Value row, unsigned columnLoop, Value column, int64_t columns, int level,
+                           Prefetch which) {
+  AffineMap map = AffineMap::get(op.getNumLoops(), 0, {b.getAffineDimExpr(rowLoop), b.getAffineDimExpr(columnLoop)},
+                                 b.getContext());
+  for (OpOperand *input : op.getDpsInputOperands()) {
+    auto type = dyn_cast<MemRefType>(input->get().getType());
+    if (!type || mapOf(input) != map || type.getLayout().isIdentity() || isScratch(input->get()) ||
+        !type.areTrailingDimsContiguous(1) || type.isDynamicDim(1))
+      continue;
+    int64_t lineSize = kLineBits / type.getElementTypeBitWidth();
+    if (columns < lineSize)
+      continue;
+    OpBuilder::InsertionGuard guard(b);
+    if (which == Prefetch::RowsApart) {
+      auto metadata = memref::ExtractStridedMetadataOp::create(b, loc, input->get());
+      Value isApart = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, metadata.getStrides()[0],
+                                            constant(type.getDimSize(1)));
+      b.setInsertionPointToStart(scf::IfOp::create(b, loc, isApart).thenBlock());
+    }
+    for (int64_t k = 0; k < columns; k += lineSize)
+      memref::PrefetchOp::create(b, loc, input->get(), ValueRange{row, add(column, k)}, /*isWrite=*/false,
+                                 /*localityHint=*/4 - level, /*isDataCache=*/true);
+  }
 }
 
 LogicalResult TileNest::loop(Value lower, Value upper, int64_t step, function_ref<LogicalResult(Value)> body) {

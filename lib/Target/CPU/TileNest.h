@@ -13,6 +13,14 @@ namespace attn {
 /// Positions of all loops of the op being vectorised: scalars of index type.
 using Positions = llvm::SmallVector<mlir::Value>;
 
+/// Few rows read K and V as they come from memory. How many rows of K or V prefetches run ahead then: 32 and 64 served
+/// alike, 16 and fewer less.
+constexpr int64_t kRowsAhead = 32;
+/// From so many query rows on, arithmetic is the limit as much as memory is: the processor's own prefetches, which
+/// follow one stream best, fall behind, and prefetches pay for themselves. With fewer rows they cost a quarter of the
+/// bandwidth.
+constexpr int64_t kBusyRows = 8;
+
 class TileNest {
 protected:
   TileNest(mlir::RewriterBase &rewriter, mlir::linalg::GenericOp op) : b(rewriter), loc(op.getLoc()), op(op) {}
@@ -30,6 +38,13 @@ protected:
                                             const Positions &at, int lanes, int64_t width);
   /// Where the whole blocks of `step` positions end that start at `begin`.
   mlir::Value blocksEnd(unsigned loop, mlir::Value begin, int64_t step);
+  /// Which rows to ask for: all of them, or those of tensors whose rows are no neighbours in memory.
+  enum class Prefetch { Always, RowsApart };
+  /// Asks for row `row`, a position of `rowLoop`, of what the caller owns and the op reads as [rowLoop, columnLoop],
+  /// the columns contiguous: `columns` of them from `column` on. What lies beyond the last row is never touched.
+  /// `level` is the cache that it shall reach: 1 or 2.
+  void prefetchRow(unsigned rowLoop, mlir::Value row, unsigned columnLoop, mlir::Value column, int64_t columns,
+                   int level, Prefetch which);
   /// `body` for lower, lower + step, ... below upper, as an scf.for without results.
   mlir::LogicalResult loop(mlir::Value lower, mlir::Value upper, int64_t step,
                            llvm::function_ref<mlir::LogicalResult(mlir::Value)> body);

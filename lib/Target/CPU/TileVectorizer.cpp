@@ -17,8 +17,6 @@ using namespace mlir;
 namespace attn {
 namespace {
 
-/// Bits of a cache line.
-constexpr int64_t kLineBits = 512;
 /// How many blocks of rows the prefetches run ahead. 1 to 16 served, 4 best.
 constexpr int64_t kBlocksAhead = 4;
 
@@ -53,6 +51,7 @@ private:
 
   void loadInvariants(Positions &at, int64_t rows, int64_t vectors, int64_t width);
   Positions elementAt(const Positions &at, int64_t row, int64_t vector, int64_t width);
+  bool isBusy() { return rowsLoop >= 0 && getConstantIntValue(extents[rowsLoop]).value_or(0) >= kBusyRows; }
   bool isCarried(OpOperand *output) {
     return llvm::any_of(reductions, [&](unsigned loop) { return !uses(output, loop); });
   }
@@ -224,24 +223,12 @@ LogicalResult TileVectorizer::forLanes(Positions &at, int64_t rows) {
 /// see that pattern by themselves. Asks for the rows that a later block reads; what lies beyond the last is never
 /// touched. Measured: 1.5 to 2.5 points of the peak for twelve interleaved heads, none for contiguous ones.
 void TileVectorizer::prefetchRows(Positions &at, int64_t rows) {
-  for (OpOperand *input : op.getDpsInputOperands()) {
-    auto type = dyn_cast<MemRefType>(input->get().getType());
-    bool isScratch = type && type.getLayout().isIdentity();
-    if (!type || isScratch || type.getRank() != 2 || reductions.size() != 1 ||
-        mapOf(input) != AffineMap::get(op.getNumLoops(), 0,
-                                       {b.getAffineDimExpr(rowsLoop), b.getAffineDimExpr(reductions[0])},
-                                       b.getContext()))
-      continue;
-    int64_t size = type.getDimSize(1), lineSize = kLineBits / type.getElementTypeBitWidth();
-    if (ShapedType::isDynamic(size) || size < lineSize)
-      continue;
-    for (int64_t row = 0; row < rows; ++row) {
-      Value later = add(at[rowsLoop], row + kBlocksAhead * tile.rows);
-      for (int64_t column = 0; column < size; column += lineSize)
-        memref::PrefetchOp::create(b, loc, input->get(), ValueRange{later, constant(column)}, /*isWrite=*/false,
-                                   /*localityHint=*/3, /*isDataCache=*/true);
-    }
-  }
+  if (reductions.size() != 1)
+    return;
+  auto size = getConstantIntValue(extents[reductions[0]]);
+  for (int64_t row = 0; size && row < rows; ++row)
+    prefetchRow(rowsLoop, add(at[rowsLoop], row + kBlocksAhead * tile.rows), reductions[0], constant(0), *size,
+                /*level=*/1, Prefetch::Always);
 }
 
 void TileVectorizer::loadInvariants(Positions &at, int64_t rows, int64_t vectors, int64_t width) {
@@ -308,6 +295,10 @@ LogicalResult TileVectorizer::reductionNest(unsigned index, Positions &at, int64
     SmallVector<Value> inner(forOp.getRegionIterArgs());
     for (int64_t k = 0; k < step; k += unit) {
       at[loopNumber] = add(forOp.getInductionVar(), k);
+      // V, where rows come first.
+      if (lanesLoop >= 0 && width == tile.lanes)
+        prefetchRow(loopNumber, add(at[loopNumber], kRowsAhead), lanesLoop, at[lanesLoop], vectors * width, /*level=*/2,
+                    isBusy() ? Prefetch::Always : Prefetch::RowsApart);
       if (failed(reductionNest(index + 1, at, rows, vectors, width, inner)))
         return failure();
     }

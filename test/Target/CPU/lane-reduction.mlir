@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: attn-opt %s -pass-pipeline='builtin.module(func.func(attn-vectorize-tiles,canonicalize,cse))' -split-input-file -verify-diagnostics | FileCheck %s -enable-var-scope
 
-// Rows come first: S[i, j] = Q[i, :] . K[j, :], lanes along d. Two rows and two keys are four sums of four lanes; two
-// rounds of shuffles make one vector of them. A row of K is loaded once for both rows of Q. Of D = 6 the last two are half
-// a vector.
+// Rows come first: S[i, j] = Q[i, :] . K[j, :], lanes along d. A row of K is loaded once for both rows of Q, one row after
+// the other, so that memory sees one stream; two rounds of shuffles combine the four lanes of both sums. Of D = 6 the last
+// two are half a vector.
 
 // CHECK-LABEL: func.func @dot_products
 //  CHECK-SAME:   %[[K:[^ :]+]]: memref<?x6xf32>, %[[Q:[^ :]+]]: memref<2x6xf32>, %[[S:[^ :]+]]: memref<2x?xf32>
-//       CHECK:   scf.for
-// CHECK-COUNT-2:   vector.load %[[K]]{{.+}}vector<4xf32>
+//       CHECK:   scf.for {{.+}} step %c1
+//       CHECK:     vector.load %[[K]]{{.+}}vector<4xf32>
 //   CHECK-NOT:     vector.load %[[K]]{{.+}}vector<4xf32>
-// CHECK-COUNT-2:   vector.load %[[K]]{{.+}}vector<2xf32>
-// CHECK-COUNT-6:   vector.shuffle
+//       CHECK:     vector.load %[[K]]{{.+}}vector<2xf32>
+//   CHECK-NOT:     vector.load %[[K]]
+// CHECK-COUNT-4:   vector.shuffle
 //   CHECK-NOT:     vector.shuffle
-// CHECK-COUNT-2:   vector.store {{.+}}, %[[S]]{{.+}}vector<2xf32>
-//       CHECK:   scf.for
-//       CHECK:     memref.store {{.+}}, %[[S]]
+// CHECK-COUNT-2:   memref.store {{.+}}, %[[S]]
+//   CHECK-NOT:   scf.for
 func.func @dot_products(%k: memref<?x6xf32>, %q: memref<2x6xf32>, %s: memref<2x?xf32>)
     attributes {attn.plan = #attn.plan<online, rows_major, rows = 2, keys = 4, lanes = 4, register_tile = [2, 2]>} {
   %zero = arith.constant 0.0 : f32
@@ -24,6 +24,62 @@ func.func @dot_products(%k: memref<?x6xf32>, %q: memref<2x6xf32>, %s: memref<2x?
                                    affine_map<(i, j, d) -> (i, j)>],
                   iterator_types = ["parallel", "parallel", "reduction"]}
       ins(%k, %q : memref<?x6xf32>, memref<2x6xf32>) outs(%s : memref<2x?xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %p = arith.mulf %a, %b fastmath<contract> : f32
+    %r = arith.addf %c, %p fastmath<contract> : f32
+    linalg.yield %r : f32
+  }
+  return
+}
+
+// -----
+
+// The rows of a tensor of the caller are prefetched if they are no neighbours in memory: of those that are the processor
+// takes care.
+
+// CHECK-LABEL: func.func @rows_apart
+//  CHECK-SAME:   %[[K:[^ :]+]]: memref<?x32xf32
+//       CHECK:   {{.+}}, %{{.+}}, %{{.+}}, %[[STRIDES:.+]]:2 = memref.extract_strided_metadata %[[K]]
+//       CHECK:   %[[APART:.+]] = arith.cmpi ne, %[[STRIDES]]#0, %c32
+//       CHECK:   scf.if %[[APART]]
+// CHECK-COUNT-2:   memref.prefetch %[[K]][{{.+}}], read, locality<2>
+//   CHECK-NOT:     memref.prefetch
+func.func @rows_apart(%k: memref<?x32xf32, strided<[?, 1], offset: ?>>, %q: memref<2x32xf32>, %s: memref<2x?xf32>)
+    attributes {attn.plan = #attn.plan<online, rows_major, rows = 2, keys = 4, lanes = 4, register_tile = [2, 2]>} {
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%s : memref<2x?xf32>)
+  linalg.generic {indexing_maps = [affine_map<(i, j, d) -> (j, d)>, affine_map<(i, j, d) -> (i, d)>,
+                                   affine_map<(i, j, d) -> (i, j)>],
+                  iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%k, %q : memref<?x32xf32, strided<[?, 1], offset: ?>>, memref<2x32xf32>) outs(%s : memref<2x?xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %p = arith.mulf %a, %b fastmath<contract> : f32
+    %r = arith.addf %c, %p fastmath<contract> : f32
+    linalg.yield %r : f32
+  }
+  return
+}
+
+// -----
+
+// With eight rows arithmetic counts: four rows of Q and two of K make eight sums, each vector of Q serving two keys, and
+// rows of K are prefetched wherever they lie.
+
+// CHECK-LABEL: func.func @busy
+//  CHECK-SAME:   %[[K:[^ :]+]]: memref<?x16xf32{{.+}}, %[[Q:[^ :]+]]: memref<8x16xf32>, %[[S:[^ :]+]]: memref<8x?xf32>
+//   CHECK-NOT:   scf.if
+//       CHECK:   scf.for {{.+}} step %c2
+// CHECK-COUNT-2:   memref.prefetch %[[K]]
+//       CHECK:     scf.for {{.+}} step %c4
+// CHECK-COUNT-4:     vector.store {{.+}}, %[[S]]{{.+}} vector<2xf32>
+func.func @busy(%k: memref<?x16xf32, strided<[?, 1], offset: ?>>, %q: memref<8x16xf32>, %s: memref<8x?xf32>)
+    attributes {attn.plan = #attn.plan<online, rows_major, rows = 8, keys = 4, lanes = 8, register_tile = [4, 2]>} {
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%s : memref<8x?xf32>)
+  linalg.generic {indexing_maps = [affine_map<(i, j, d) -> (j, d)>, affine_map<(i, j, d) -> (i, d)>,
+                                   affine_map<(i, j, d) -> (i, j)>],
+                  iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%k, %q : memref<?x16xf32, strided<[?, 1], offset: ?>>, memref<8x16xf32>) outs(%s : memref<8x?xf32>) {
   ^bb0(%a: f32, %b: f32, %c: f32):
     %p = arith.mulf %a, %b fastmath<contract> : f32
     %r = arith.addf %c, %p fastmath<contract> : f32

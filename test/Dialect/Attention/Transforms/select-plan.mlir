@@ -23,26 +23,27 @@ func.func @unknown_sizes(%q: tensor<?x?x64xf32>, %k: tensor<?x?x64xf32>, %v: ten
   return %0 : tensor<?x?x48xf32>
 }
 
-// Fewer query rows than a tile has, known: one vector of rows instead of four, and more rows of accumulators and keys instead.
+// Fewer query rows than a tile has, known: two vectors of rows instead of four, and more rows of accumulators and keys
+// instead.
 
 // CHECK-LABEL: func.func @few_rows
-//      AVX512:   rows = 16, keys = 128, lanes = 16, register_tile = [16, 1]
-//        AVX2:   rows = 16, keys = 126, lanes = 8, register_tile = [6, 2]
-//         SSE:   rows = 12, keys = 120, lanes = 4, register_tile = [12, 1]
-func.func @few_rows(%q: tensor<2x11x64xf32>, %k: tensor<2x?x64xf32>, %v: tensor<2x?x48xf32>,
-                    %o: tensor<2x11x48xf32>) -> tensor<2x11x48xf32> {
-  %0 = attn.generic ins(%q, %k, %v : tensor<2x11x64xf32>, tensor<2x?x64xf32>, tensor<2x?x48xf32>)
-    outs(out %o : tensor<2x11x48xf32>) maps [#q, #k, #v, #o] normalizer(#attn.softmax)
-  return %0 : tensor<2x11x48xf32>
+//      AVX512:   rows_minor, rows = 32, keys = 128, lanes = 16, register_tile = [8, 2]
+//        AVX2:   rows_minor, rows = 24, keys = 120, lanes = 8, register_tile = [12, 1]
+//         SSE:   rows_minor, rows = 20, keys = 120, lanes = 4, register_tile = [12, 1]
+func.func @few_rows(%q: tensor<2x19x64xf32>, %k: tensor<2x?x64xf32>, %v: tensor<2x?x48xf32>,
+                    %o: tensor<2x19x48xf32>) -> tensor<2x19x48xf32> {
+  %0 = attn.generic ins(%q, %k, %v : tensor<2x19x64xf32>, tensor<2x?x64xf32>, tensor<2x?x48xf32>)
+    outs(out %o : tensor<2x19x48xf32>) maps [#q, #k, #v, #o] normalizer(#attn.softmax)
+  return %0 : tensor<2x19x48xf32>
 }
 
-// Decoding: one query row, but 8 heads of a group read the same keys. They are the rows of the tile. Where they would
-// leave half of the lanes idle or more, lanes are neighbours in a row of K or V: 3 vectors of 16, or 6 of 8, are one row
-// of V.
+// Decoding: one query row, but 8 heads of a group read the same keys. They are the rows of the tile. Where they would fill
+// one vector at most, lanes are neighbours in a row of K or V: 3 vectors of 16, or 6 of 8, are one row of V.
 
 // CHECK-LABEL: func.func @decode_tiles_the_group
-//      AVX512:   rows_major, rows = 8, keys = 128, lanes = 16, register_tile = [5, 3]>
-//        AVX2:   rows_minor, rows = 8, keys = 120, lanes = 8, register_tile = [12, 1]
+//      AVX512:   rows_major, rows = 8, keys = 16, lanes = 16, register_tile = [5, 3]>
+//        AVX2:   rows_major, rows = 8, keys = 16, lanes = 8, register_tile = [2, 6]>
+//         SSE:   rows_minor, rows = 8, keys = 126, lanes = 4, register_tile = [6, 2]>
 func.func @decode_tiles_the_group(%q: tensor<3x8x1x64xf32>, %k: tensor<3x?x64xf32>, %v: tensor<3x?x48xf32>,
                                   %o: tensor<3x8x1x48xf32>) -> tensor<3x8x1x48xf32> {
   %0 = attn.generic ins(%q, %k, %v : tensor<3x8x1x64xf32>, tensor<3x?x64xf32>, tensor<3x?x48xf32>)
@@ -57,13 +58,25 @@ func.func @decode_tiles_the_group(%q: tensor<3x8x1x64xf32>, %k: tensor<3x?x64xf3
 // visit.
 
 // CHECK-LABEL: func.func @one_row
-//      AVX512:   rows_major, rows = 1, keys = 128, lanes = 16, register_tile = [1, 8]>
-//        AVX2:   rows_major, rows = 1, keys = 128, lanes = 8, register_tile = [1, 8]>
+//      AVX512:   rows_major, rows = 1, keys = 16, lanes = 16, register_tile = [1, 8]>
+//        AVX2:   rows_major, rows = 1, keys = 16, lanes = 8, register_tile = [1, 8]>
 func.func @one_row(%q: tensor<3x1x64xbf16>, %k: tensor<3x?x64xbf16>, %v: tensor<3x?x128xbf16>,
                    %o: tensor<3x1x128xbf16>) -> tensor<3x1x128xbf16> {
   %0 = attn.generic ins(%q, %k, %v : tensor<3x1x64xbf16>, tensor<3x?x64xbf16>, tensor<3x?x128xbf16>)
     outs(out %o : tensor<3x1x128xbf16>) maps [#q, #k, #v, #o] normalizer(#attn.softmax)
   return %0 : tensor<3x1x128xbf16>
+}
+
+// Pairs of bf16 along rows are worth more than lanes that are all in use: 9 rows of 16 lanes are one vector of rows.
+
+// CHECK-LABEL: func.func @nine_rows
+//      AVX512:   rows_minor, rows = 16, {{.+}}precision = bf16>
+//        AVX2:   rows_minor, rows = 16,
+func.func @nine_rows(%q: tensor<3x9x64xbf16>, %k: tensor<3x?x64xbf16>, %v: tensor<3x?x128xbf16>,
+                     %o: tensor<3x9x128xbf16>) -> tensor<3x9x128xbf16> {
+  %0 = attn.generic ins(%q, %k, %v : tensor<3x9x64xbf16>, tensor<3x?x64xbf16>, tensor<3x?x128xbf16>)
+    outs(out %o : tensor<3x9x128xbf16>) maps [#q, #k, #v, #o] normalizer(#attn.softmax)
+  return %0 : tensor<3x9x128xbf16>
 }
 
 // A large head leaves L2 for fewer keys: with D = 576 and Dv = 512 (absorbed latent attention) a tile of 64 keys

@@ -44,8 +44,8 @@ def AttnSelectPlanPass : InterfacePass<"attn-select-plan", "::mlir::FunctionOpIn
     **Takes** `attn.generic` (stage `normalize`). **Leaves** the same ops, each with `attn.plan = #attn.plan<..>`; a plan
     that is there already is kept. Later stages obey it and decide nothing.
     **Choice** of orientation: `rows_major` (lanes are neighbours in a row of K, V or scores) where the query rows are known
-    and fill at most half of a vector, else `rows_minor` (lanes are query rows). In `rows_major` a tile has all the rows
-    and 128 keys, and c vectors are a row of V, or as large a part of it as 16 accumulators of 32 registers (12 of 16)
+    and fill at most a vector (half of one where pairs of bf16 are multiplied), else `rows_minor` (lanes are query rows). In
+    `rows_major` a tile has all the rows and 16 keys, and c vectors are a row of V, or as large a part of it as 16 accumulators of 32 registers (12 of 16)
     allow. In `rows_minor`:
     * `lanes`: what a vector register holds of the accumulator type.
     * `register_tile` [r, c]: r x c accumulators fill the registers that a contraction can spare: 16 of 32, 12 of 16.
