@@ -4,9 +4,9 @@
 import dataclasses
 import time
 
-import budget
 import numpy
 from baseline import Baseline
+from budget import Rows
 from errors import DemoError
 
 
@@ -21,6 +21,7 @@ class Row:
     worst: float  # of difference / budget
     kernel_us: float
     onnxruntime_us: float
+    undetermined: int  # of its B x H x N rows of scores
 
     def agrees(self):
         return self.worst <= 1  # false for NaN
@@ -53,7 +54,8 @@ def check_layer(model, layer, values, kernel, rounds):
     call = kernel.prepare(inputs, out)
     call()
     bias = inputs[3] if layer.bias is not None else None
-    allowed = numpy.broadcast_to(2 * budget.tolerance(*inputs[:3], bias, layer.scale), out.shape)
+    budget = Rows(*inputs[:3], bias, layer.scale)
+    allowed = 2 * budget.tolerance()
     compared = compare(out, expected, allowed)
 
     baseline = Baseline(model, layer, values)
@@ -62,4 +64,5 @@ def check_layer(model, layer, values, kernel, rounds):
         raise DemoError(f"the nodes of '{layer.name}' by themselves do not compute what they do in the model")
     times = best_times([call, baseline.run], rounds)
     shape = None if bias is None else bias.shape
-    return Row(layer.name, inputs[0].shape, inputs[1].shape, shape, *compared, *times), baseline.ops
+    undetermined = int(budget.undetermined().sum())
+    return Row(layer.name, inputs[0].shape, inputs[1].shape, shape, *compared, *times, undetermined), baseline.ops

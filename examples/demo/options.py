@@ -31,7 +31,12 @@ def parse_arguments(arguments):
     add("--model", type=pathlib.Path, metavar="FILE", help=f"another BERT (uncased) as ONNX (that of {PACKAGE})")
     add("--output", type=pathlib.Path, default=build / "demo", metavar="DIR", help="for what it makes (BUILD/demo)")
     add("--rounds", type=int, default=200, metavar="N", help="calls of which the fastest counts (200)")
+    add("--word", metavar="WORD", help="whose attention is drawn, of the first sentence (it)")
+    add("--long", type=int, default=2048, metavar="N", help="rows of the long attention, 0 leaves it out (2048)")
+    add("--explain", choices=["match"], help="only say which nodes are matched as attention, or why they are not")
     options = parser.parse_args(arguments)
+    if options.long < 0:
+        parser.error(f"--long: expected 0 or more, got {options.long}")
     if options.rounds < 1:
         parser.error(f"--rounds: expected at least 1, got {options.rounds}")
     options.runs = [options.sentence] if options.sentence else [[SENTENCE], [SENTENCE, SHORT_SENTENCE]]

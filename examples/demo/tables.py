@@ -16,6 +16,10 @@ kernel      the call through the C header, on views of the model's tensors: noth
 onnxruntime a session of the layer's nodes on the same tensors: {ops}"""
 
 
+UNDETERMINED = """undetermined: {count} rows, all of whose keys are masked, by a number so large that f32 forgets the
+scores. There onnxruntime gives the mean of V, a kernel may give 0; they are only checked to be of the size of V."""
+
+
 def short_names(names):
     """Node names without the path that all of them share, and without the softmax at their end."""
     parts = [name.strip("/").split("/")[:-1] or [name] for name in names]
@@ -39,16 +43,67 @@ def print_layers(rows):
         times = [f"{row.kernel_us:.1f}", f"{row.onnxruntime_us:.1f}"]
         lines.append([name, *shapes, *numbers, *times, "" if row.agrees() else "DISAGREES"])
     print_columns(lines, 4)
+    if undetermined := sum(row.undetermined for row in rows):
+        print(UNDETERMINED.format(count=undetermined))
 
 
 def print_outputs(rows):
     """Rows of (what, difference, budget). Returns how many are beyond it."""
-    lines = [["whole model, our attention", "difference", "budget", ""]]
+    lines = [["our attention, to the model's", "difference", "budget", ""]]
     wrong = [not difference <= budget for _, difference, budget in rows]  # also NaN
     for (what, difference, budget), bad in zip(rows, wrong, strict=True):
         lines.append([what, f"{difference:.1e}", f"{budget:.1e}", "DISAGREES" if bad else ""])
     print_columns(lines, 1)
     return sum(wrong)
+
+
+def print_findings(findings):
+    """What was matched as attention in a graph, node by node, and why other nodes were not."""
+    for finding in findings:
+        if finding.layer:
+            print(f"{finding.node} is attention:")
+        else:
+            print(f"{finding.node} {finding.remark or f'is not recognised as attention: {finding.why_not}'}")
+        width = max((len(role) for role, _ in finding.matched), default=0)
+        for role, what in finding.matched:
+            print(f"    {role:<{width}}  {what}")
+
+
+def print_weights(look):
+    """Returns 1 if they disagree with the model."""
+    lines = [["weights of all rows and heads", "difference", "budget", "worst", ""]]
+    lines.append(["to the model's Softmax", *_judged(look)])
+    print_columns(lines, 1)
+    return int(not look.worst <= 1)
+
+
+def _judged(compared):
+    """Cells of what compare() says."""
+    numbers = [f"{compared.difference:.1e}", f"{compared.budget:.1e}", f"{compared.worst:.1%}"]
+    return [*numbers, "" if compared.worst <= 1 else "DISAGREES"]
+
+
+LONG_NOTES = """memory  by how much the first call raises the peak of a process that already holds the layer's tensors.
+        The kernel asks for {workspace:.1f} KiB of workspace; scores, which it never stores, are {scores:.1f} MiB
+time    best of a few calls in turns, one thread"""
+LONG_NAMES = {"kernel": "fused kernel", "onnxruntime": "onnxruntime, the layer's nodes"}
+
+
+def print_long(long):
+    """A long attention on both sides. Returns 1 if they disagree."""
+    heads, depth, _ = long.sizes
+    print(f"one layer at N = M = {long.rows}, H = {heads}, D = {depth} (random numbers, an eighth of the keys masked):")
+    print()
+    lines = [["", "memory", "time"]]
+    for side, growth in long.growth.items():
+        bound = "at most " if growth["bound"] else ""
+        memory = f"{bound}{growth['bytes'] / 2**20:.1f} MiB"
+        lines.append([LONG_NAMES[side], memory, f"{long.us[side] / 1000:.1f} ms"])
+    print_columns(lines, 1)
+    print(LONG_NOTES.format(scores=heads * long.rows**2 / 2**18, workspace=long.kernel.workspace_bytes() / 2**10))
+    print()
+    print_columns([["kernel", "difference", "budget", "worst", ""], ["to onnxruntime", *_judged(long)]], 1)
+    return int(not long.worst <= 1)
 
 
 def show_path(file):
@@ -63,7 +118,7 @@ def print_files(files):
 def print_artefacts(kernels):
     for kernel in kernels:
         print(f"\nkernel {kernel.name} for {kernel.target()}:")
-        print_files([kernel.source, kernel.library, kernel.header, kernel.caller])
+        print_files(kernel.files())
     # The others differ in name and numbers only.
-    print(f"\nhow C calls it (k, v, mask and out are viewed as q is; all of it is in {kernels[0].caller.name}):\n")
+    print(f"\nhow C calls it (the other arrays are viewed as q is; all of it is in {kernels[0].caller.name}):\n")
     print(textwrap.indent(textwrap.dedent("\n".join(kernels[0].call_lines())), "    "))

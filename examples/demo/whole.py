@@ -19,7 +19,8 @@ class Kernels:
 
     def get(self, op):
         if op not in self._kernels:
-            self._kernels[op] = Kernel(op, f"attention_{len(self._kernels)}", self._folder)
+            name = f"attention_{len(self._kernels)}" + ("_weights" if op.weights else "")
+            self._kernels[op] = Kernel(op, name, self._folder)
         return self._kernels[op]
 
     def all(self):

@@ -1,39 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""./dev demo does what it says on the real model, finds faults that are put in, and refuses what it cannot do.
-
-Without the packages of python/requirements-demo.txt these tests fail with the demo's own message: they do not skip.
-"""
+"""./dev demo does what it says on the real model, finds faults that are put in, and refuses what it cannot do."""
 
 import ctypes
-import importlib
-import os
 import pathlib
 import re
 import shutil
 import subprocess
-import sys
 
 import demo_graphs
 import numpy
 import pytest
+from demo_runs import ROOT, SENTENCE, default_run, run_demo
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-DEMO = ROOT / "examples/demo"
-SENTENCE = "The cat sat on the mat because it was tired."
 ROW = re.compile(r"^layer\.(\d)/attention/self +(\S+) +(\S+) +(\S+) +(\S+) +(\S+) +(\S+)% +(\S+) +(\S+)(.*)$", re.M)
-
-
-@pytest.fixture(autouse=True)
-def modules(monkeypatch):
-    """The demo's own modules and the package, as the script sees them."""
-    monkeypatch.syspath_prepend(DEMO)
-    importlib.import_module("package")
-
-
-def run_demo(output, *arguments, path=""):
-    command = [sys.executable, DEMO / "demo.py", "--rounds", "3", "--output", output, *arguments]
-    environment = dict(os.environ, PATH=path + os.environ["PATH"])
-    return subprocess.run(command, capture_output=True, text=True, env=environment)
 
 
 def rows_of(done):
@@ -41,15 +20,8 @@ def rows_of(done):
     return ROW.findall(done.stdout)
 
 
-@pytest.fixture(scope="module")
-def default_run(tmp_path_factory):
-    """What ./dev demo does without options, and the folder it wrote."""
-    folder = tmp_path_factory.mktemp("demo")
-    return run_demo(folder), folder
-
-
-def test_real_model(default_run):
-    done, folder = default_run
+def test_real_model():
+    done, folder = default_run()
     rows = rows_of(done)
     assert done.returncode == 0
     assert "paraphrase-MiniLM-L3-v2.onnx: 354 nodes, 3 attention layers" in done.stdout
@@ -68,26 +40,57 @@ def test_real_model(default_run):
     assert done.stdout.endswith("6 of 6 layers agree with the model; all comparisons are within their budgets\n")
 
 
-def test_whole_model_agrees(default_run):
+def test_whole_model_agrees():
     what = r"^(hidden states|sentence embedding|output|padded sentence).*? (\S+e-\d+) +(\S+)$"
-    whole = re.findall(what, default_run[0].stdout, re.M)
+    whole = re.findall(what, default_run()[0].stdout, re.M)
     expected = ["hidden states", "sentence embedding", "output"]
     assert [row[0] for row in whole] == [*expected, *expected, "padded sentence"]
     for _, difference, budget in whole:
         assert 0 < float(difference) < float(budget) < 1e-4
 
 
-def test_files_are_listed_and_the_c_is_shown(default_run):
-    done, folder = default_run
+def test_files_are_listed_and_the_c_is_shown():
+    done, folder = default_run()
     # One kernel serves the three layers of a run.
-    names = [f"attention_{i}{end}" for i in (0, 1) for end in (".h", ".mlir", ".so", "_call.c")]
-    assert sorted(path.name for path in folder.iterdir()) == names
-    for path in folder.iterdir():
-        assert f"{path.stat().st_size} bytes  {path}\n" in done.stdout
+    kernels = ["attention_0", "attention_1", "attention_2_weights", "long/attention_long"]
+    names = [f"{kernel}{end}" for kernel in kernels for end in (".h", ".mlir", ".so", "_call.c")]
+    listed = re.findall(r"^ +(\d+) bytes  (\S+)$", done.stdout, re.M)
+    assert sorted(path for _, path in listed) == sorted(
+        str(folder / name) for name in [*names, "weights.png", "weights.svg"]
+    )
+    for size, path in listed:
+        assert pathlib.Path(path).stat().st_size == int(size)
+    made = {str(path) for path in folder.rglob("*") if path.is_file()}
+    assert made - {path for _, path in listed} == {str(folder / "long/attention_long.onnx")}
+
+
+def test_the_c_that_is_shown_is_in_a_file_that_links(tmp_path):
+    done, folder = default_run()
     caller = (folder / "attention_0_call.c").read_text().splitlines()
     shown = done.stdout.partition("how C calls it")[2].splitlines()[2:5]
     assert [line.split()[0] for line in shown] == ["attn_view4_f32", "attn_call", "int32_t"]
     assert all(line.removeprefix("  ") in caller for line in shown)
+    for caller in [*folder.glob("*_call.c"), *folder.glob("long/*_call.c")]:
+        library = caller.with_name(caller.name.replace("_call.c", ".so"))
+        flags = ["-std=c99", "-Wall", "-Wextra", "-pedantic", "-Werror", "-shared", "-fPIC", "-Wl,--no-undefined"]
+        subprocess.run(["clang-22", *flags, caller, library, "-o", tmp_path / "caller.so"], check=True)
+
+
+def test_explain_names_the_nodes_that_were_matched(tmp_path):
+    done = run_demo(tmp_path / "nothing", "--explain=match")
+    assert (done.returncode, done.stderr) == (0, "")
+    layer = "/model/model.0/auto_model/encoder/layer.2/attention/self/"
+    for line in [
+        f"Softmax '{layer}Softmax' is attention:",
+        f"    mask               Add '{layer}Add' of '/model/model.0/auto_model/Mul_1_output_0'",
+        f"    scale              Div '{layer}Div': times 0.176777",
+        f"    scores             MatMul '{layer}MatMul'",
+        f"    out                MatMul '{layer}MatMul_1'",
+        f"    Q [B,H,N,D]        '{layer}Reshape_2_output_0', its dimensions in the order 0, 2, 1, 3",
+    ]:
+        assert f"{line}\n" in done.stdout
+    assert done.stdout.count("is attention:") == 3
+    assert not (tmp_path / "nothing").exists()
 
 
 def test_sentences_of_two_lengths_are_padded(tmp_path):
@@ -98,6 +101,7 @@ def test_sentences_of_two_lengths_are_padded(tmp_path):
     assert "3 tokens and 4 of padding: [cls] paris [sep]" in done.stdout
     assert [row[1:4] for row in rows] == [("2x12x7x32", "2x12x7x32", "2x1x1x7")] * 3
     assert "3 of 3 layers agree" in done.stdout
+    assert "no 'it' in the first sentence: --word names another whose attention is drawn\n" in done.stdout
 
 
 def test_words_are_those_of_the_model():
@@ -137,7 +141,8 @@ def test_a_wrong_scale_is_noticed(tmp_path):
     assert "scale(1.77776" in (tmp_path / "out/attention_0.mlir").read_text()
     assert re.search(r"^hidden states .*DISAGREES$", done.stdout, re.M)
     assert re.search(r"^sentence embedding .*DISAGREES$", done.stdout, re.M)
-    assert "0 of 3 layers agree with the model; 6 comparisons failed" in done.stdout
+    assert re.search(r"^to the model's Softmax .*DISAGREES$", done.stdout, re.M)
+    assert "0 of 3 layers agree with the model; 7 comparisons failed" in done.stdout
 
 
 def spoil_element(inputs, out):
@@ -161,13 +166,13 @@ def test_a_wrong_result_is_noticed(fault, tmp_path, monkeypatch, capsys):
 
     prepare = kernel.Kernel.prepare
 
-    def prepare_spoilt(self, inputs, out):
-        call = prepare(self, inputs, out)
-        return lambda: (call(), fault(inputs, out))
+    def prepare_spoilt(self, inputs, *outs):
+        call = prepare(self, inputs, *outs)
+        return lambda: (call(), fault(inputs, outs[0]))
 
     monkeypatch.setattr(kernel.Kernel, "prepare", prepare_spoilt)
     sentences = ["--sentence", SENTENCE, "--sentence", "Paris"]
-    assert demo.main(["--rounds", "1", "--output", str(tmp_path), *sentences]) == 1
+    assert demo.main(["--rounds", "1", "--long", "0", "--output", str(tmp_path), *sentences]) == 1
     shown = capsys.readouterr().out
     assert "0 of 3 layers agree with the model" in shown
     # The layers' checks hand the model's own tensors to each layer; the whole model sees the fault as well.
@@ -216,6 +221,38 @@ def test_other_spellings_are_refused_by_name(name):
     assert says in str(error.value)
 
 
+def test_near_miss_is_explained(tmp_path):
+    """What was matched up to the node that is not recognised, and why that is not."""
+    graph, _ = demo_graphs.REFUSED["scale_by_two_numbers"]
+    file = demo_graphs.save(graph, tmp_path / "model.onnx")
+    why = (
+        "Softmax 'the_weights' is not recognised as attention: Mul 'the_masked' stands between it and MatMul "
+        "(expected Mul or Div by one constant, or Add)\n"
+    )
+    done = run_demo(tmp_path, "--model", file, "--explain=match")
+    assert done.returncode == 1
+    assert done.stdout == f"{why}    weights  Softmax 'the_weights'\n    out      MatMul 'the_mixed'\n"
+    assert done.stderr == f"demo: error: {why}"
+    done = run_demo(tmp_path, "--model", file)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"demo: error: {why}")
+
+
+def test_every_softmax_is_explained():
+    from attn_mlir.onnx import examine_attention
+
+    nameless = demo_graphs.make_model([*demo_graphs.REFUSED["soft_capped_scores"][0].graph.node][3:])
+    for node in nameless.graph.node:
+        node.name = ""
+    (finding,) = examine_attention(nameless)
+    assert finding.node == "Softmax that makes 'weights'"
+    assert finding.why_not.startswith("Tanh that makes 'masked' stands between it and MatMul")
+    (finding,) = examine_attention(demo_graphs.CLASSIFIER)
+    assert (finding.layer, finding.why_not) == (None, None)
+    assert finding.remark == "only leaves the graph: probabilities that weigh nothing, a classifier's"
+    (finding,) = examine_attention(demo_graphs.ONE_OP)
+    assert (finding.node, finding.remark) == ("Attention 'the_y'", "is one op already")
+
+
 @pytest.mark.parametrize(
     "graph, says",
     [
@@ -227,76 +264,6 @@ def test_graph_without_attention(graph, says, tmp_path):
     done = run_demo(tmp_path, "--model", demo_graphs.save(graph, tmp_path / "model.onnx"))
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"demo: error: the graph has no attention written as MatMul, Softmax, MatMul: {says}\n"
-
-
-# What goes wrong around it.
-
-
-def test_broken_model_files(tmp_path):
-    import model
-
-    whole = model.default_model_path().read_bytes()
-    broken = tmp_path / "broken.onnx"
-    for part, says in [
-        (whole[: len(whole) // 2], "is not a whole ONNX model: Error parsing message"),
-        (b"", "is not a whole ONNX model: its graph has no node"),
-        (None, "cannot read the model"),
-    ]:
-        broken.unlink(missing_ok=True)
-        if part is not None:
-            broken.write_bytes(part)
-        done = run_demo(tmp_path, "--model", broken)
-        assert (done.returncode, done.stdout) == (1, "")
-        assert done.stderr.startswith("demo: error: ") and done.stderr.count("\n") == 1
-        assert says in done.stderr and str(broken) in done.stderr
-
-
-def test_model_with_other_inputs(tmp_path):
-    graph = demo_graphs.RECOGNISED["no_mask"]
-    done = run_demo(tmp_path, "--model", demo_graphs.save(graph, tmp_path / "model.onnx"))
-    assert done.returncode == 1
-    assert "the model asks for an input 'q' (known are input_ids, attention_mask, token_type_ids)" in done.stderr
-
-
-def test_output_folder_that_cannot_be_made(tmp_path):
-    (tmp_path / "file").write_text("")
-    done = run_demo(tmp_path / "file/folder")
-    assert done.returncode == 1
-    assert f"cannot write '{tmp_path}/file/folder': Not a directory; --output names another folder" in done.stderr
-
-
-def test_compiler_that_is_not_there(tmp_path, monkeypatch, capsys):
-    import demo
-
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert demo.main(["--output", str(tmp_path)]) == 1
-    assert "attn-compile is not on PATH: ./dev demo builds what is missing" in capsys.readouterr().err
-
-
-def test_packages_that_are_not_there(tmp_path, monkeypatch, capsys):
-    import demo
-    import model
-
-    monkeypatch.setitem(sys.modules, "blingfire", None)
-    assert demo.main(["--output", str(tmp_path)]) == 1
-    assert "./dev demo installs python/requirements-demo.txt, for which it needs the network" in capsys.readouterr().err
-    monkeypatch.setattr(model, "PACKAGE", "a-package-that-nobody-installs")
-    assert demo.main(["--output", str(tmp_path)]) == 1
-    assert "the Python package a-package-that-nobody-installs is not installed" in capsys.readouterr().err
-
-
-def test_sentence_of_too_many_words(tmp_path):
-    done = run_demo(tmp_path, "--sentence", "short", "--sentence", "cat " * 511)
-    assert (done.returncode, done.stderr) == (1, "demo: error: --sentence: number 2 has more than 510 word pieces\n")
-
-
-def test_command_line(tmp_path):
-    done = run_demo(tmp_path, "--help")
-    assert done.returncode == 0
-    assert set(re.findall(r"--\w+", done.stdout)) == {"--help", "--sentence", "--model", "--output", "--rounds"}
-    for wrong in (["--rounds", "0"], ["--rounds", "few"], ["--speed"]):
-        done = run_demo(tmp_path, *wrong)
-        assert done.returncode == 2 and done.stderr.startswith("usage: ./dev demo")
 
 
 # The kernel's C interface, and the budget.
@@ -322,7 +289,7 @@ def test_the_c_that_is_shown_compiles_and_agrees(tmp_path):
     scores = q @ k.swapaxes(-1, -2) / 2.75 + mask
     weights = numpy.exp(scores - scores.max(-1, keepdims=True))
     expected = weights / weights.sum(-1, keepdims=True) @ v
-    assert (abs(out - expected) <= budget.tolerance(*inputs, layer.scale)).all()
+    assert (abs(out - expected) <= budget.Rows(*inputs, layer.scale).tolerance()).all()
 
 
 def test_status_of_a_refused_call_is_told(tmp_path):
@@ -344,6 +311,66 @@ def test_status_of_a_refused_call_is_told(tmp_path):
         compiled.prepare([q.astype(float), k, v], out)
     with pytest.raises(DemoError, match="attention takes 4 views, the layer has 3"):
         compiled.prepare([q, k], out)
+
+
+def make_rows(mask, keys=7):
+    import budget
+
+    numbers = numpy.random.default_rng(5)
+    arrays = [numbers.standard_normal((1, 1, rows, 8), numpy.float32) for rows in (3, keys, keys)]
+    bias = numpy.zeros((1, 1, 3, keys), numpy.float32)
+    bias[0, 0, 1] = mask
+    return budget.Rows(*arrays, bias, 0.5)
+
+
+def test_rows_whose_keys_are_all_masked_are_undetermined():
+    """A mask of finite size that hides all keys takes the scores with it: no budget may hide that."""
+    lowest = numpy.finfo(numpy.float32).min
+    for mask in (lowest, -1e9):
+        rows = make_rows(mask)
+        assert rows.undetermined().tolist() == [[[False, True, False]]]
+        assert (rows.tolerance()[0, 0, ::2] < 1e-4).all()
+        assert (rows.tolerance()[0, 0, 1] < 10).all()
+        assert (rows.weights_tolerance()[0, 0, 1] <= 1.01).all()
+    # One key that is kept, or a mask of moderate size, and there is a budget again.
+    kept = [lowest] * 6 + [0]
+    for mask in (kept, -1e4):
+        rows = make_rows(mask)
+        assert not rows.undetermined().any()
+        assert (rows.tolerance() < 0.1).all()
+    assert (make_rows(kept).weights_tolerance()[0, 0, 1] < 1e-4).all()
+
+
+def test_undetermined_rows_are_told(tmp_path, capsys):
+    import compare
+    import kernel
+    import model
+    import tables
+    from attn_mlir.onnx import describe_op, find_attention
+
+    graph = demo_graphs.RECOGNISED["div_then_mask"]
+    (layer,) = find_attention(graph)
+    feeds = demo_graphs.make_feeds()
+    feeds["mask"][0] = numpy.finfo(numpy.float32).min
+    values = model.run_with_taps(graph, feeds, [*layer.inputs(), layer.out.tensor])
+    compiled = kernel.Kernel(describe_op(layer, layer.views(values)), "attention", tmp_path)
+    row, _ = compare.check_layer(graph, layer, values, compiled, rounds=1)
+    assert row.undetermined == demo_graphs.SIZES["H"] * demo_graphs.SIZES["N"]
+    tables.print_layers([row])
+    assert "\nundetermined: 15 rows, all of whose keys are masked" in capsys.readouterr().out
+
+
+def test_budget_of_weights_sees_a_wrong_score():
+    import budget
+
+    numbers = numpy.random.default_rng(6)
+    q, k, v = (numbers.standard_normal((1, 2, rows, 32), numpy.float32) for rows in (5, 9, 9))
+    allowed = budget.Rows(q, k, v, None, 0.2).weights_tolerance()
+    for scale, near in ((0.2, True), (0.2001, False)):
+        scores = scale * (q @ k.swapaxes(-1, -2))
+        weights = numpy.exp(scores - scores.max(-1, keepdims=True))
+        weights /= weights.sum(-1, keepdims=True)
+        assert (abs(weights - budget.Rows(q, k, v, None, 0.2).weights) <= allowed).all() == near
 
 
 def test_budget_is_that_of_the_docs():

@@ -26,7 +26,7 @@ class Operand:
 
 @dataclasses.dataclass(frozen=True)
 class AttentionLayer:
-    name: str  # of the Softmax node
+    name: str  # of the Softmax node, or of its result
     query: Operand  # [B, H, N, D]
     key: Operand  # [B, H, M, D], not K^T
     value: Operand  # [B, H, M, Dv]
