@@ -89,6 +89,17 @@ private:
     return true;
   }
 
+  /// Rows of the tile of Q, idle ones included.
+  static int64_t getTileRows(ScoredOpInterface op, const LoopInfo &loops) {
+    auto map = cast<AffineMapAttr>(op.getIndexingMaps()[0]).getValue();
+    int64_t rows = 1;
+    for (auto [expr, size] :
+         llvm::zip_equal(map.getResults(), cast<RankedTensorType>(op.getQuery().getType()).getShape()))
+      if (llvm::is_contained(loops.row, cast<AffineDimExpr>(expr).getPosition()))
+        rows *= size;
+    return rows;
+  }
+
   bool addVisit(TileVisits (&visits)[2], ScoredOpInterface op, const LoopInfo &loops) {
     auto map = cast<AffineMapAttr>(op.getIndexingMaps()[1]).getValue();
     AffineExpr loop = getAffineDimExpr(loops.key, op->getContext());
@@ -106,6 +117,7 @@ private:
     ++sum.tiles;
     sum.keys += *keys;
     sum.pairs += *keys * taskRows;
+    sum.computed += *keys * getTileRows(op, loops);
     return true;
   }
 
@@ -126,6 +138,7 @@ static void multiply(TileCounts &counts, int64_t factor) {
     visits->tiles *= factor;
     visits->keys *= factor;
     visits->pairs *= factor;
+    visits->computed *= factor;
   }
 }
 

@@ -61,6 +61,8 @@ struct TileVisits {
   int64_t tiles = 0;
   /// Their keys, and their pairs of an existing row and a key.
   int64_t keys = 0, pairs = 0;
+  /// The pairs that are computed: idle lanes of a tile of few rows count.
+  int64_t computed = 0;
 };
 
 struct TileCounts {

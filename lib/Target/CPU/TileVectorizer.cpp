@@ -112,6 +112,12 @@ LogicalResult TileVectorizer::analyze() {
     rowsLoop = outer.back();
     outer.pop_back();
   }
+  // As many accumulators on a tile of fewer vectors.
+  auto size = lanesLoop >= 0 ? getConstantIntValue(extents[lanesLoop]) : std::nullopt;
+  if (int64_t vectors = size ? std::max<int64_t>(*size / tile.lanes, 1) : tile.vectors; vectors < tile.vectors) {
+    tile.rows = tile.rows * tile.vectors / vectors;
+    tile.vectors = vectors;
+  }
   for (OpOperand &operand : op->getOpOperands()) {
     AffineMap map = mapOf(&operand);
     if (lanesLoop < 0 || !map.isFunctionOfDim(lanesLoop) || map.getResults().back() == b.getAffineDimExpr(lanesLoop))
@@ -171,7 +177,9 @@ LogicalResult TileVectorizer::forRows(Positions &at) {
     return forLanes(at, 1);
   Value begin = constant(0);
   SmallVector<int64_t> blocks = {tile.rows};
-  if (tile.rows > 4)
+  if (tile.rows > 8)
+    blocks.push_back(4);
+  else if (tile.rows > 4)
     blocks.push_back(2);
   if (tile.rows > 1)
     blocks.push_back(1);

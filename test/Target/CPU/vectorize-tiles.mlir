@@ -59,6 +59,27 @@ func.func @asks_for_later_rows(%k: memref<16x32xf32, strided<[?, 1]>>, %q: memre
 
 // -----
 
+// On a tile of fewer vectors than the register tile has, a block takes as many more rows.
+
+// CHECK-LABEL: func.func @one_vector_of_rows
+//       CHECK:   scf.for {{.+}} -> (vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>)
+// CHECK-COUNT-4: vector.store
+func.func @one_vector_of_rows(%k: memref<4x6xf32>, %q: memref<6x4xf32>, %s: memref<4x4xf32>)
+    attributes {attn.plan = #attn.plan<online, rows_minor, rows = 8 short 4, keys = 4, lanes = 4, register_tile = [2, 2]>} {
+  linalg.generic {indexing_maps = [affine_map<(j, i, d) -> (j, d)>, affine_map<(j, i, d) -> (d, i)>,
+                                   affine_map<(j, i, d) -> (j, i)>],
+                  iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%k, %q : memref<4x6xf32>, memref<6x4xf32>) outs(%s : memref<4x4xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %p = arith.mulf %a, %b fastmath<contract> : f32
+    %r = arith.addf %c, %p fastmath<contract> : f32
+    linalg.yield %r : f32
+  }
+  return
+}
+
+// -----
+
 // What the reduction does not move along is loaded before it, once.
 
 // CHECK-LABEL: func.func @loads_invariants_once

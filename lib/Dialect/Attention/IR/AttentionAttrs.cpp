@@ -23,7 +23,8 @@ void AttnDialect::registerAttributes() {
 }
 
 LogicalResult PlanAttr::verify(function_ref<InFlightDiagnostic()> emitError, Algorithm, Orientation orientation,
-                               int64_t rows, int64_t keys, int64_t lanes, ArrayRef<int64_t> registerTile, Precision) {
+                               int64_t rows, int64_t shortRows, int64_t keys, int64_t lanes,
+                               ArrayRef<int64_t> registerTile, Precision) {
   // C1
   for (auto [name, value] : {std::pair("rows", rows), std::pair("keys", keys), std::pair("lanes", lanes)})
     if (value < 1)
@@ -36,5 +37,10 @@ LogicalResult PlanAttr::verify(function_ref<InFlightDiagnostic()> emitError, Alg
     return emitError() << "expects 'register_tile' to be [rows, vectors], both at least 1, got ["
                        << llvm::join(llvm::map_range(registerTile, [](int64_t n) { return std::to_string(n); }), ", ")
                        << "]";
+  // C4
+  if (shortRows && orientation != Orientation::RowsMinor)
+    return emitError() << "expects no 'short' in orientation " << stringifyOrientation(orientation);
+  if (shortRows < 0 || shortRows % lanes != 0 || (shortRows && shortRows >= rows))
+    return emitError() << "expects 'short' to be a multiple of 'lanes' less than 'rows', or 0, got " << shortRows;
   return success();
 }

@@ -18,7 +18,7 @@ namespace attn {
 
 KeyLoops::KeyLoops(RowTile &tile)
     : tile(tile), rewriter(tile.rewriter), loc(tile.loc), op(tile.op),
-      ranges(computeKeyRanges(getMaskProblem(op, tile.rowLoop, tile.plan))) {
+      ranges(computeKeyRanges(getMaskProblem(op, tile.rowLoop, tile.chosenPlan))) {
   // exp(s) = 2^(s log2 e).
   scale = op.getScale().convertToDouble();
   exponentScale = llvm::numbers::log2e;
@@ -44,6 +44,8 @@ KeyLoops::KeyLoops(RowTile &tile)
   bounds.emplace(tile, ranges);
   if (ranges.areTilesClassified())
     classifier.emplace(tile, *bounds);
+  if (tile.plan != tile.chosenPlan)
+    return; // said for the whole tile
   for (const KeyRangeReason &reason : ranges.reasons)
     remark::missed(reason.op->getLoc(), remark::RemarkOpts::name("tile-and-fuse").category("tile-and-fuse"))
         << remark::reason("the mask is not affine in row and key: {0}", reason.text)

@@ -18,8 +18,8 @@ PlanExplanation::PlanExplanation(GenericOp op, PlanAttr plan, PlanChoice choice)
 void PlanExplanation::setCosts(const TileCounts &counts, ArrayRef<int64_t> sizes) {
   const TileVisits &unmasked = counts.online[0], &masked = counts.online[1];
   const TileVisits &unmaskedAgain = counts.weights[0], &maskedAgain = counts.weights[1];
-  int64_t rows = plan.getRows(), d = sizes[loops.d], e = sizes[loops.e];
-  int64_t onlineKeys = unmasked.keys + masked.keys, weightsKeys = unmaskedAgain.keys + maskedAgain.keys;
+  int64_t d = sizes[loops.d], e = sizes[loops.e];
+  int64_t online = unmasked.computed + masked.computed, weights = unmaskedAgain.computed + maskedAgain.computed;
 
   Costs result;
   result.tasks = counts.tasks;
@@ -27,9 +27,9 @@ void PlanExplanation::setCosts(const TileCounts &counts, ArrayRef<int64_t> sizes
   result.masked = masked.tiles;
   result.isAtMost = counts.isAtMost;
   result.all = counts.tasks * llvm::divideCeil(sizes[loops.key], plan.getKeys());
-  result.flops = 2 * rows * ((d + e) * onlineKeys + d * weightsKeys);
-  result.denseFlops = 2 * counts.rows * sizes[loops.key] * (d + e + (weightsKeys ? d : 0));
-  result.exponentials = rows * (onlineKeys + weightsKeys);
+  result.flops = 2 * ((d + e) * online + d * weights);
+  result.denseFlops = 2 * counts.rows * sizes[loops.key] * (d + e + (weights ? d : 0));
+  result.exponentials = online + weights;
 
   // A tensor is read with each key tile if it is over keys, else once in each task.
   SmallVector<Value> tensors{op.getQuery(), op.getKey(), op.getValue()};
@@ -57,8 +57,8 @@ void PlanExplanation::setCosts(const TileCounts &counts, ArrayRef<int64_t> sizes
     result.tensorBytes += whole;
     if (!overKeys || number >= firstOut) {
       // Weights are written whole, zeros where no tile is visited.
-      bool weights = overKeys && number >= firstOut;
-      result.streamedBytes += rest * (overRows ? counts.rows : counts.tasks) * (weights ? sizes[loops.key] : 1);
+      bool isWeights = overKeys && number >= firstOut;
+      result.streamedBytes += rest * (overRows ? counts.rows : counts.tasks) * (isWeights ? sizes[loops.key] : 1);
       continue;
     }
     bool isValue = number == 2, isMask = number >= firstMask && number < firstNormalizer;
@@ -93,6 +93,8 @@ static std::string getNumber(PlanAttr plan, StringRef name) {
     return llvm::formatv("[{0}, {1}]", plan.getRegisterTile()[0], plan.getRegisterTile()[1]);
   if (name == "precision")
     return stringifyPrecision(plan.getPrecision()).str();
+  if (name == "short")
+    return std::to_string(plan.getShortRows());
   int64_t number = name == "rows" ? plan.getRows() : name == "keys" ? plan.getKeys() : plan.getLanes();
   return std::to_string(number);
 }
@@ -154,6 +156,7 @@ void PlanExplanation::printJson(llvm::raw_ostream &os) {
                             {"plan", llvm::json::Object{{"algorithm", stringifyAlgorithm(plan.getAlgorithm())},
                                                         {"orientation", stringifyOrientation(plan.getOrientation())},
                                                         {"rows", plan.getRows()},
+                                                        {"short", plan.getShortRows()},
                                                         {"keys", plan.getKeys()},
                                                         {"lanes", plan.getLanes()},
                                                         {"register_tile", llvm::json::Array(plan.getRegisterTile())},

@@ -16,7 +16,7 @@ static unsigned getLoop(AffineExpr expr) { return cast<AffineDimExpr>(expr).getP
 RowTile::RowTile(RewriterBase &rewriter, GenericOp op, unsigned rowLoop, PlanAttr plan, ArrayRef<OpFoldResult> sizes,
                  const DenseMap<unsigned, Value> &fixed, Value tileNumber)
     : rewriter(rewriter), loc(op.getLoc()), op(op), loops(getLoopInfo(op)), rowLoop(rowLoop), plan(plan),
-      accumulator(getAccumulatorType(op)), sizes(sizes), fixed(fixed) {
+      chosenPlan(plan), accumulator(getAccumulatorType(op)), sizes(sizes), fixed(fixed) {
   int64_t rows = plan.getRows();
   std::optional<int64_t> count = getConstantIntValue(sizes[rowLoop]);
   AffineExpr s0 = rewriter.getAffineSymbolExpr(0), s1 = rewriter.getAffineSymbolExpr(1);
@@ -33,6 +33,13 @@ RowTile::RowTile(RewriterBase &rewriter, GenericOp op, unsigned rowLoop, PlanAtt
     AffineMap map = AffineMap::get(0, 2, {s0 - s1, rewriter.getAffineConstantExpr(rows)}, op.getContext());
     numRows = affine::makeComposedFoldedAffineMin(rewriter, loc, map, {sizes[rowLoop], rowStart});
   }
+}
+
+RowTile RowTile::makeShort(int64_t rows) const {
+  RowTile tile(*this);
+  tile.plan = PlanAttr::get(plan.getContext(), plan.getAlgorithm(), plan.getOrientation(), rows, /*shortRows=*/0,
+                            plan.getKeys(), plan.getLanes(), plan.getRegisterTile(), plan.getPrecision());
+  return tile;
 }
 
 OpFoldResult RowTile::getPosition(unsigned loop, OpFoldResult local) {

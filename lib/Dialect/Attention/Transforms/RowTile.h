@@ -52,6 +52,9 @@ public:
   /// once per key tile: converted where it is read, each element would be converted for every register tile. Few rows
   /// (rows_major) read each element once or twice; there it stays as it is.
   TileOperand widen(const TileOperand &slice, const KeyTile &keys);
+  /// This tile where it has at most `rows` rows, with scratch of that many. What plan and mask say of row tiles goes on
+  /// to count by the whole ones.
+  RowTile makeShort(int64_t rows) const;
   /// The map of the op's operand `number`.
   mlir::AffineMap getOpMap(unsigned number) {
     return llvm::cast<mlir::AffineMapAttr>(op.getIndexingMaps()[number]).getValue();
@@ -89,7 +92,8 @@ public:
   GenericOp op;
   LoopInfo loops;
   unsigned rowLoop;
-  PlanAttr plan;
+  /// The plan, with the rows of this tile's scratch; and as it was chosen.
+  PlanAttr plan, chosenPlan;
   mlir::FloatType accumulator;
   /// Size of each loop of the op.
   llvm::SmallVector<mlir::OpFoldResult> sizes;

@@ -112,6 +112,21 @@ PlanAttr Planner::planManyRows() {
   } else {
     because("rows", rows, llvm::formatv("query rows that share each load of K and V: at most {0}", rows));
   }
+  // The last row tile of N may have few rows. One that is a quarter full at most is worth code of its own: of unknown
+  // N, many have one row more than a power of two. Of a known N it is worth it whenever a vector is saved.
+  int64_t shortRows = rows / 4 % lanes == 0 ? rows / 4 : 0;
+  if (!ShapedType::isDynamic(queryRows)) {
+    int64_t left = queryRows > rows ? llvm::alignTo(queryRows % rows, lanes) : 0;
+    shortRows = left < rows ? left : 0;
+  }
+  std::string shortReason;
+  if (ShapedType::isDynamic(queryRows))
+    shortReason = llvm::formatv("the last row tile may have few rows: {0}",
+                                shortRows ? "a quarter of a tile then does" : "but a quarter is no vector");
+  else
+    shortReason = llvm::formatv("{0} query rows leave {1} for a last row tile that is not whole", queryRows,
+                                queryRows > rows ? queryRows % rows : 0);
+  because("short", shortRows, std::move(shortReason));
   int64_t mostColumns = manyRegisters ? 4 : 2, columns = mostColumns;
   while (rows / lanes % columns != 0)
     --columns;
@@ -156,7 +171,7 @@ PlanAttr Planner::planManyRows() {
                           rows, accBytes, scoreBytes, scoreRoom, blockRows, fits));
   because("precision", stringifyPrecision(precision),
           obstacle.empty() ? "the machine multiplies pairs of bf16, which Q, K and V hold, and D is even" : obstacle);
-  return PlanAttr::get(op.getContext(), Algorithm::Online, Orientation::RowsMinor, rows, keys, lanes,
+  return PlanAttr::get(op.getContext(), Algorithm::Online, Orientation::RowsMinor, rows, shortRows, keys, lanes,
                        {blockRows, columns}, precision);
 }
 
@@ -177,8 +192,8 @@ PlanAttr Planner::planFewRows() {
                         columns, vectors, blockRows, budget, target.vectorRegisters));
   because("keys", kStreamedKeys, "K and V are read in turns of so many rows, which stay in L1 for the next query rows");
   because("precision", stringifyPrecision(Precision::Accumulator), "K and V are converted in registers");
-  return PlanAttr::get(op.getContext(), Algorithm::Online, Orientation::RowsMajor, queryRows, kStreamedKeys, lanes,
-                       {blockRows, columns}, Precision::Accumulator);
+  return PlanAttr::get(op.getContext(), Algorithm::Online, Orientation::RowsMajor, queryRows, /*shortRows=*/0,
+                       kStreamedKeys, lanes, {blockRows, columns}, Precision::Accumulator);
 }
 
 FailureOr<PlanChoice> attn::choosePlan(GenericOp op, const TargetDescription &target) {

@@ -112,6 +112,40 @@ static SmallVector<Value> finishRows(RowTile &tile, KeyLoops &keyLoops, ArrayRef
   return results;
 }
 
+/// All of a row tile: one result for each of the op's, null where there is no slot.
+static SmallVector<Value> tileRows(RowTile &tile, ArrayRef<TileOperand> outs) {
+  KeyLoops keyLoops(tile);
+  SmallVector<Value> accAndState = keyLoops.accumulate();
+  return finishRows(tile, keyLoops, accAndState, outs);
+}
+
+/// A row tile with scratch of `shortRows` rows where that many do, else of all. With 64 rows a tile, the last one of
+/// N = 65 would else take as long as the first.
+static SmallVector<Value> tileByLength(RowTile &tile, int64_t shortRows, ArrayRef<TileOperand> outs) {
+  RewriterBase &rewriter = tile.rewriter;
+  SmallVector<Type> types;
+  for (const TileOperand &out : outs)
+    if (out.value)
+      types.push_back(out.value.getType());
+  Value isShort = arith::CmpIOp::create(rewriter, tile.loc, arith::CmpIPredicate::sle, tile.index(tile.numRows),
+                                        tile.index(rewriter.getIndexAttr(shortRows)));
+  auto branch = scf::IfOp::create(rewriter, tile.loc, types, isShort, /*withElseRegion=*/true);
+  RowTile shortTile = tile.makeShort(shortRows);
+  for (auto [region, part] :
+       {std::pair(&branch.getThenRegion(), &shortTile), std::pair(&branch.getElseRegion(), &tile)}) {
+    OpBuilder::InsertionGuard guard(rewriter);
+    rewriter.setInsertionPointToStart(&region->front());
+    SmallVector<Value> yielded = tileRows(*part, outs);
+    llvm::erase(yielded, Value());
+    scf::YieldOp::create(rewriter, tile.loc, yielded);
+  }
+  SmallVector<Value> results;
+  unsigned next = 0;
+  for (const TileOperand &out : outs)
+    results.push_back(out.value ? branch.getResult(next++) : Value());
+  return results;
+}
+
 FailureOr<scf::ForallOp> attn::tileAttention(RewriterBase &rewriter, GenericOp op) {
   LoopInfo loops = getLoopInfo(op);
   SmallVector<int64_t> staticSizes = getStaticLoopSizes(op);
@@ -158,9 +192,8 @@ FailureOr<scf::ForallOp> attn::tileAttention(RewriterBase &rewriter, GenericOp o
     else
       outs.push_back(tile.slice(out, outMaps.back(), &allKeys));
   }
-  KeyLoops keyLoops(tile);
-  SmallVector<Value> accAndState = keyLoops.accumulate();
-  SmallVector<Value> results = finishRows(tile, keyLoops, accAndState, outs);
+  SmallVector<Value> results =
+      plan->getShortRows() ? tileByLength(tile, plan->getShortRows(), outs) : tileRows(tile, outs);
 
   SmallVector<SmallVector<OpFoldResult>> offsets(outs.size()), extents(outs.size()), strides(outs.size());
   for (size_t number = 0; number < outs.size(); ++number)

@@ -33,8 +33,8 @@ private:
   RangeOfValues getPosition(unsigned loop, const KeyTile *keys);
   RangeOfValues getOperandRange(unsigned number, const KeyTile *keys);
   RangeOfValues getTableRange(mlir::tensor::ExtractOp extract, const KeyTile *keys);
-  /// The range of the elements of `tensor` at positions [lower, upper) of each dimension (upper null: at lower). If there
-  /// are none, every value of its type: asked for with `mayBeEmpty`.
+  /// The range of the elements of `tensor` at positions [lower, upper) of each dimension (upper null: at lower). If
+  /// there are none, every value of its type: asked for with `mayBeEmpty`.
   RangeOfValues search(mlir::Value tensor, llvm::ArrayRef<mlir::Value> lower, llvm::ArrayRef<mlir::Value> upper,
                        bool mayBeEmpty);
 

@@ -19,6 +19,13 @@ func.func private @plan_c2_lanes() attributes {
 
 // -----
 
+// C4
+// expected-error @+2 {{expects 'short' to be a multiple of 'lanes' less than 'rows', or 0, got 64}}
+func.func private @plan_c4_short() attributes {
+  p = #attn.plan<online, rows_minor, rows = 64 short 64, keys = 96, lanes = 16, register_tile = [4, 4]>}
+
+// -----
+
 // expected-error @+2 {{expects 'register_tile' to be [rows, vectors], both at least 1, got [4]}}
 func.func private @plan_c3_length() attributes {
   p = #attn.plan<online, rows_minor, rows = 64, keys = 96, lanes = 16, register_tile = [4]>}

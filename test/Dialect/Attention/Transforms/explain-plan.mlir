@@ -25,9 +25,10 @@
 //   exponentials 16 * 230 * 3
 //   bytes        4 * 3 * (70 * 8 + 70 * 12 + 230 * (8 + 12)), and 4 * 3 * (70 * 8 + 90 * 8 + 90 * 12 + 70 * 12)
 
-// CHECK: explain-plan.mlir:[[@LINE+14]]:8: plan of 'attn.generic' in @causal: online, rows_minor
+// CHECK: explain-plan.mlir:[[@LINE+15]]:8: plan of 'attn.generic' in @causal: online, rows_minor
 // CHECK-NEXT:   lanes         = 8        a vector register of 256 bits / 32 bits of a score
 // CHECK-NEXT:   rows          = 16       given; would be 64: query rows that share each load of K and V: at most 64
+// CHECK-NEXT:   short         = 0        given; would be 8: 70 query rows leave 6 for a last row tile that is not whole
 // CHECK-NEXT:   register_tile = [6, 2]   6 x 2 accumulators <= 12 of 16 registers; 2 <= 2 vectors, a divisor of the 8 of a row tile
 // CHECK-NEXT:   keys          = 20       given; would be 66: 64 keys x 64 rows x 4 bytes of scores <= 16384, half of L1, up to a multiple of 6; live bytes 27296 <= 262144, half of L2
 // CHECK-NEXT:   precision     = accumulator Q, K and V are not all bf16
@@ -52,7 +53,7 @@ func.func @causal(%q: tensor<3x70x8xf32>, %k: tensor<3x90x8xf32>, %v: tensor<3x9
 }
 
 // JSON: "bytes": {"streamed": 72000, "tensors": 38400}, "explain": "plan", "exponentials": 11040, "flops": {"dense": 756000, "visited": 441600}, "function": "causal", "key_tiles": {"all": 75, "at_most": false, "masked": 24, "visited": 42}, "live_bytes": 4160
-// JSON-SAME: "plan": {"algorithm": "online", "keys": 20, "lanes": 8, "orientation": "rows_minor", "precision": "accumulator", "register_tile": [6, 2], "rows": 16}
+// JSON-SAME: "plan": {"algorithm": "online", "keys": 20, "lanes": 8, "orientation": "rows_minor", "precision": "accumulator", "register_tile": [6, 2], "rows": 16, "short": 0}
 // JSON-SAME: {"chosen": "66", "name": "keys", "reason": "64 keys x
 // JSON-SAME: "value": "20"}
 // JSON-SAME: "sizes": {"batches": [3], "d": 8, "dv": 12, "keys": 90, "rows": [70], "tiled_rows": 70}, "tasks": 15}
@@ -122,4 +123,16 @@ func.func @entropy(%q: tensor<2x11x8xf32>, %o: tensor<2x11x8xf32>, %h: tensor<2x
     maps [#q, #k, #v, #o, affine_map<(b, i, j, d, e) -> (b, i)>] normalizer(#attn.softmax)
     {attn.plan = #attn.plan<online, rows_minor, rows = 16, keys = 16, lanes = 8, register_tile = [6, 2]>}
   return %0#0, %0#1 : tensor<2x11x8xf32>, tensor<2x11xf32>
+}
+
+// A last tile of 4 rows is computed as 8, not 16: (16 + 8) * 10 pairs.
+
+// CHECK: plan of 'attn.generic' in @short_rows
+// CHECK:   short         = 8{{ +}}given; would be 0: 20 query rows leave 0 for a last row tile that is not whole
+// CHECK:   flops: 7680 of the products on visited tiles, 6400 for all rows and keys; 240 exponentials
+func.func @short_rows(%q: tensor<1x20x8xf32>, %k: tensor<1x10x8xf32>, %o: tensor<1x20x8xf32>) -> tensor<1x20x8xf32> {
+  %0 = attn.generic ins(%q, %k, %k : tensor<1x20x8xf32>, tensor<1x10x8xf32>, tensor<1x10x8xf32>)
+    outs(out %o : tensor<1x20x8xf32>) maps [#q, #k, #v, #o] normalizer(#attn.softmax)
+    {attn.plan = #attn.plan<online, rows_minor, rows = 16 short 8, keys = 20, lanes = 8, register_tile = [6, 2]>}
+  return %0 : tensor<1x20x8xf32>
 }

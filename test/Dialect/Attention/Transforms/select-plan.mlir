@@ -12,9 +12,9 @@
 // Sizes of the problem may be unknown; tiles follow from registers (lanes, register_tile) and caches (keys).
 
 // CHECK-LABEL: func.func @unknown_sizes
-//      AVX512:   attn.plan = #attn.plan<online, rows_minor, rows = 64, keys = 64, lanes = 16, register_tile = [4, 4]>
-//        AVX2:   attn.plan = #attn.plan<online, rows_minor, rows = 64, keys = 66, lanes = 8, register_tile = [6, 2]>
-//         SSE:   attn.plan = #attn.plan<online, rows_minor, rows = 64, keys = 66, lanes = 4, register_tile = [6, 2]>
+//      AVX512:   attn.plan = #attn.plan<online, rows_minor, rows = 64 short 16, keys = 64, lanes = 16, register_tile = [4, 4]>
+//        AVX2:   attn.plan = #attn.plan<online, rows_minor, rows = 64 short 16, keys = 66, lanes = 8, register_tile = [6, 2]>
+//         SSE:   attn.plan = #attn.plan<online, rows_minor, rows = 64 short 16, keys = 66, lanes = 4, register_tile = [6, 2]>
 //      REMARK: [Passed] select-plan | {{.*}}keys=66, lanes=8, register-rows=6, register-vectors=2, rows=64
 func.func @unknown_sizes(%q: tensor<?x?x64xf32>, %k: tensor<?x?x64xf32>, %v: tensor<?x?x48xf32>,
                          %o: tensor<?x?x48xf32>) -> tensor<?x?x48xf32> {
@@ -35,6 +35,29 @@ func.func @few_rows(%q: tensor<2x19x64xf32>, %k: tensor<2x?x64xf32>, %v: tensor<
   %0 = attn.generic ins(%q, %k, %v : tensor<2x19x64xf32>, tensor<2x?x64xf32>, tensor<2x?x48xf32>)
     outs(out %o : tensor<2x19x48xf32>) maps [#q, #k, #v, #o] normalizer(#attn.softmax)
   return %0 : tensor<2x19x48xf32>
+}
+
+// Of a known number of rows the last tile is as short as it can be: 77 = 64 + 13. On wide vectors 51 rows are as many as 64.
+
+// CHECK-LABEL: func.func @last_tile_is_short
+//      AVX512:   rows = 64 short 16, keys = 64, lanes = 16
+//        AVX2:   rows = 64 short 16, keys = 66, lanes = 8
+//         SSE:   rows = 64 short 16, keys = 66, lanes = 4
+// CHECK-LABEL: func.func @last_tile_is_almost_whole
+//      AVX512:   rows = 64, keys = 64, lanes = 16
+//        AVX2:   rows = 64 short 56, keys = 66, lanes = 8
+//         SSE:   rows = 64 short 52, keys = 66, lanes = 4
+func.func @last_tile_is_short(%q: tensor<2x77x64xf32>, %k: tensor<2x?x64xf32>, %v: tensor<2x?x48xf32>,
+                              %o: tensor<2x77x48xf32>) -> tensor<2x77x48xf32> {
+  %0 = attn.generic ins(%q, %k, %v : tensor<2x77x64xf32>, tensor<2x?x64xf32>, tensor<2x?x48xf32>)
+    outs(out %o : tensor<2x77x48xf32>) maps [#q, #k, #v, #o] normalizer(#attn.softmax)
+  return %0 : tensor<2x77x48xf32>
+}
+func.func @last_tile_is_almost_whole(%q: tensor<2x115x64xf32>, %k: tensor<2x?x64xf32>, %v: tensor<2x?x48xf32>,
+                                     %o: tensor<2x115x48xf32>) -> tensor<2x115x48xf32> {
+  %0 = attn.generic ins(%q, %k, %v : tensor<2x115x64xf32>, tensor<2x?x64xf32>, tensor<2x?x48xf32>)
+    outs(out %o : tensor<2x115x48xf32>) maps [#q, #k, #v, #o] normalizer(#attn.softmax)
+  return %0 : tensor<2x115x48xf32>
 }
 
 // Decoding: one query row, but 8 heads of a group read the same keys. They are the rows of the tile. Where they would fill
@@ -83,7 +106,7 @@ func.func @nine_rows(%q: tensor<3x9x64xbf16>, %k: tensor<3x?x64xbf16>, %v: tenso
 // would not fit half of 512 KiB, but fewer than 32 keys would make acc the bottleneck.
 
 // CHECK-LABEL: func.func @large_head
-//        AVX2:   rows = 64, keys = 36, lanes = 8, register_tile = [6, 2]
+//        AVX2:   rows = 64 short 16, keys = 36, lanes = 8, register_tile = [6, 2]
 func.func @large_head(%q: tensor<2x?x576xf32>, %k: tensor<2x?x576xf32>, %v: tensor<2x?x512xf32>,
                       %o: tensor<2x?x512xf32>) -> tensor<2x?x512xf32> {
   %0 = attn.generic ins(%q, %k, %v : tensor<2x?x576xf32>, tensor<2x?x576xf32>, tensor<2x?x512xf32>)
@@ -94,7 +117,7 @@ func.func @large_head(%q: tensor<2x?x576xf32>, %k: tensor<2x?x576xf32>, %v: tens
 // Lanes count elements of the accumulator: f64 has half as many.
 
 // CHECK-LABEL: func.func @double
-//      AVX512:   rows = 64, keys = 32, lanes = 8, register_tile = [4, 4]
+//      AVX512:   rows = 64 short 16, keys = 32, lanes = 8, register_tile = [4, 4]
 func.func @double(%q: tensor<2x?x64xf64>, %k: tensor<2x?x64xf64>, %v: tensor<2x?x48xf64>,
                   %o: tensor<2x?x48xf64>) -> tensor<2x?x48xf64> {
   %0 = attn.generic ins(%q, %k, %v : tensor<2x?x64xf64>, tensor<2x?x64xf64>, tensor<2x?x48xf64>)

@@ -562,3 +562,41 @@ func.func @few_rows_come_first(%q: tensor<5x2x4xbf16>, %k: tensor<5x?x4xbf16>, %
     }
   return %0 : tensor<5x2x3xbf16>
 }
+
+// -----
+
+// A row tile of few rows is done in scratch of few rows: one of the two bodies runs. Where the tile starts, and which
+// keys it sees, follow from the whole tiles: from 32 times its number.
+
+#q = affine_map<(b, i, j, d, e) -> (b, i, d)>
+#k = affine_map<(b, i, j, d, e) -> (b, j, d)>
+#v = affine_map<(b, i, j, d, e) -> (b, j, e)>
+#o = affine_map<(b, i, j, d, e) -> (b, i, e)>
+#plan = #attn.plan<online, rows_minor, rows = 32 short 8, keys = 12, lanes = 8, register_tile = [4, 2]>
+
+//   CHECK-DAG: #[[$ROWS:.+]] = affine_map<()[s0, s1] -> (32, s0 - s1 * 32)>
+// CHECK-LABEL: func.func @short_row_tiles
+//       CHECK:   scf.forall (%{{.+}}, %[[IT:.+]]) in
+//       CHECK:     %[[ROWS:.+]] = affine.min #[[$ROWS]]()[%{{.+}}, %[[IT]]]
+//       CHECK:     %[[SHORT:.+]] = arith.cmpi sle, %[[ROWS]], %c8
+//       CHECK:     %[[DONE:.+]] = scf.if %[[SHORT]] -> (tensor<?x3xf32>) {
+//       CHECK:       linalg.fill {{.*}}"init"{{.*}} -> tensor<3x8xf32>
+//       CHECK:       attn.online {{.+}} tensor<4x8xf32>
+//       CHECK:       attn.finalize
+//       CHECK:     } else {
+//       CHECK:       linalg.fill {{.*}}"init"{{.*}} -> tensor<3x32xf32>
+//       CHECK:       attn.online {{.+}} tensor<4x32xf32>
+//       CHECK:       attn.finalize
+//       CHECK:     tensor.parallel_insert_slice %[[DONE]]
+func.func @short_row_tiles(%q: tensor<?x?x4xf32>, %k: tensor<?x?x4xf32>, %v: tensor<?x?x3xf32>,
+                           %o: tensor<?x?x3xf32>) -> tensor<?x?x3xf32> {
+  %0 = attn.generic ins(%q, %k, %v : tensor<?x?x4xf32>, tensor<?x?x4xf32>, tensor<?x?x3xf32>)
+    outs(out %o : tensor<?x?x3xf32>) maps [#q, #k, #v, #o] normalizer(#attn.softmax) {attn.plan = #plan}
+    mask {
+      %i = attn.index 1
+      %j = attn.index 2
+      %keep = arith.cmpi sle, %j, %i : index
+      attn.yield %keep : i1
+    }
+  return %0 : tensor<?x?x3xf32>
+}

@@ -93,9 +93,10 @@ def Attn_PlanAttr : Attn_Attr<"Plan", "plan"> {
     * `algorithm`: `online` visits keys tile by tile and rescales.
     * `orientation`: `rows_minor` keeps score tiles as [keys, rows]: vector lanes are query rows. `rows_major` keeps them
       as [rows, keys], for so few rows that most lanes would be idle: lanes are neighbours in a row of K, V or scores.
-    * `rows`, `keys`: size of a row tile and of a key tile, in rows.
+    * `rows`, `keys`: size of a row tile and of a key tile, in rows. `short`: where a row tile has at most so many rows
+      left, as the last of N may, it is done in tiles of that size; 0, the default, for never.
     * `lanes`: f32 elements of one vector register. `register_tile`: [rows, vectors] of the block of accumulators that a
-      contraction keeps in registers.
+      contraction keeps in registers. On tiles of fewer vectors it takes as many more rows.
     * `precision`: `accumulator`, the default, multiplies in the accumulator's type; `bf16` takes Q, K, V as they are and
       rounds the weights to bf16 for the product with V. Scores and sums are in the accumulator's type either way.
 
@@ -103,23 +104,24 @@ def Attn_PlanAttr : Attn_Attr<"Plan", "plan"> {
     * C1 `rows`, `keys` and `lanes` are at least 1.
     * C2 `rows` is a multiple of `lanes` in orientation `rows_minor`.
     * C3 `register_tile` has two entries, both at least 1.
+    * C4 `short` is 0, or, in orientation `rows_minor`, a multiple of `lanes` less than `rows`.
 
     ```mlir
     #attn.plan<online, rows_minor, rows = 64, keys = 64, lanes = 16, register_tile = [4, 4]>
     ```
     ```mlir
-    #attn.plan<online, rows_minor, rows = 64, keys = 64, lanes = 16, register_tile = [4, 4], precision = bf16>
+    #attn.plan<online, rows_minor, rows = 64 short 16, keys = 128, lanes = 16, register_tile = [4, 4], precision = bf16>
     ```
     ```mlir
     #attn.plan<online, rows_major, rows = 4, keys = 128, lanes = 16, register_tile = [4, 4]>
     ```
   }];
   let parameters = (ins EnumParameter<Attn_Algorithm>:$algorithm, EnumParameter<Attn_Orientation>:$orientation,
-                        "int64_t":$rows, "int64_t":$keys, "int64_t":$lanes,
-                        ArrayRefParameter<"int64_t">:$registerTile, Attn_PrecisionParameter:$precision);
+                        "int64_t":$rows, DefaultValuedParameter<"int64_t", "0">:$shortRows, "int64_t":$keys,
+                        "int64_t":$lanes, ArrayRefParameter<"int64_t">:$registerTile, Attn_PrecisionParameter:$precision);
   let assemblyFormat = [{
-    `<` $algorithm `,` $orientation `,` `rows` `=` $rows `,` `keys` `=` $keys `,` `lanes` `=` $lanes `,`
-    `register_tile` `=` `[` $registerTile `]` (`,` `precision` `=` $precision^)? `>`
+    `<` $algorithm `,` $orientation `,` `rows` `=` $rows (`short` $shortRows^)? `,` `keys` `=` $keys `,`
+    `lanes` `=` $lanes `,` `register_tile` `=` `[` $registerTile `]` (`,` `precision` `=` $precision^)? `>`
   }];
   let genVerifyDecl = 1;
 }
