@@ -65,6 +65,7 @@ private:
   LogicalResult finish(const Positions &at, int64_t rows, int64_t keys, ArrayRef<Value> accumulators);
 
   Positions elementAt(const Positions &at, int64_t row, int64_t key);
+  bool isBusy() { return getConstantIntValue(extents[rowsLoop]).value_or(1) >= kBusyRows; }
   bool byRow(OpOperand &operand) { return rowsLoop >= 0 && uses(&operand, rowsLoop); }
   bool byKey(OpOperand &operand) { return keysLoop >= 0 && uses(&operand, keysLoop); }
   Value combine(Combiner combiner, Value a, Value b);
@@ -147,13 +148,12 @@ LogicalResult LaneReduction::forOuter(unsigned index, Positions &at) {
     return block(at, 1, 1);
   // Keys outside: each row of K is read once from memory, by all rows.
   int64_t allRows = getConstantIntValue(extents[rowsLoop]).value_or(1);
-  bool isBusy = allRows >= kBusyRows;
-  int64_t rows = std::min(allRows, std::min(sums, kBlockRows)), keys = isBusy ? std::min(sums / rows, kBlockKeys) : 1;
+  int64_t rows = std::min(allRows, std::min(sums, kBlockRows));
+  int64_t keys = isBusy() ? std::min(sums / rows, kBlockKeys) : 1;
   auto size = getConstantIntValue(extents[lanesLoop]);
   return forBlocks(keysLoop, keys, at, [&](int64_t keyCount) {
-    for (int64_t key = 0; size && key < keyCount; ++key)
-      prefetchRow(keysLoop, add(at[keysLoop], key + kRowsAhead), lanesLoop, constant(0), *size, /*level=*/2,
-                  isBusy ? Prefetch::Always : Prefetch::RowsApart);
+    for (int64_t key = 0; hasPrefetches && size && key < keyCount; ++key)
+      prefetchRow(keysLoop, add(at[keysLoop], key + kRowsAhead), lanesLoop, constant(0), *size, /*level=*/2);
     return forBlocks(rowsLoop, rows, at, [&](int64_t rowCount) { return block(at, rowCount, keyCount); });
   });
 }
@@ -341,7 +341,8 @@ FailureOr<Operation *> LaneReduction::run() {
   if (failed(analyze()))
     return failure();
   Positions at(op.getNumLoops());
-  if (failed(forOuter(0, at)))
+  auto nest = [&] { return forOuter(0, at); };
+  if (failed(rowsLoop >= 0 ? withPrefetches(keysLoop, lanesLoop, isBusy(), nest) : nest()))
     return failure();
   b.eraseOp(op);
   Operation *erased = initializer;

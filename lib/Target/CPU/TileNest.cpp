@@ -100,26 +100,41 @@ Value TileNest::blocksEnd(unsigned loop, Value begin, int64_t step) {
   return getValueOrCreateConstantIndexOp(b, loc, end);
 }
 
-void TileNest::prefetchRow(unsigned rowLoop, Value row, unsigned columnLoop, Value column, int64_t columns, int level,
-                           Prefetch which) {
+SmallVector<OpOperand *> TileNest::findStreams(unsigned rowLoop, unsigned columnLoop) {
   AffineMap map = AffineMap::get(op.getNumLoops(), 0, {b.getAffineDimExpr(rowLoop), b.getAffineDimExpr(columnLoop)},
                                  b.getContext());
-  for (OpOperand *input : op.getDpsInputOperands()) {
+  return llvm::filter_to_vector(op.getDpsInputOperands(), [&](OpOperand *input) {
     auto type = dyn_cast<MemRefType>(input->get().getType());
-    if (!type || mapOf(input) != map || type.getLayout().isIdentity() || isScratch(input->get()) ||
-        !type.areTrailingDimsContiguous(1) || type.isDynamicDim(1))
-      continue;
-    int64_t lineSize = kLineBits / type.getElementTypeBitWidth();
-    if (columns < lineSize)
-      continue;
+    return type && mapOf(input) == map && !type.getLayout().isIdentity() && !isScratch(input->get()) &&
+           type.areTrailingDimsContiguous(1) && !type.isDynamicDim(1);
+  });
+}
+
+LogicalResult TileNest::withPrefetches(unsigned rowLoop, unsigned columnLoop, bool always,
+                                       function_ref<LogicalResult()> nest) {
+  SmallVector<OpOperand *> streams = findStreams(rowLoop, columnLoop);
+  hasPrefetches = always && !streams.empty();
+  if (always || streams.empty())
+    return nest();
+  Value stream = streams.front()->get();
+  auto metadata = memref::ExtractStridedMetadataOp::create(b, loc, stream);
+  Value isApart = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, metadata.getStrides()[0],
+                                        constant(cast<MemRefType>(stream.getType()).getDimSize(1)));
+  auto branch = scf::IfOp::create(b, loc, isApart, /*withElseRegion=*/true);
+  for (Block *block : {branch.thenBlock(), branch.elseBlock()}) {
     OpBuilder::InsertionGuard guard(b);
-    if (which == Prefetch::RowsApart) {
-      auto metadata = memref::ExtractStridedMetadataOp::create(b, loc, input->get());
-      Value isApart = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, metadata.getStrides()[0],
-                                            constant(type.getDimSize(1)));
-      b.setInsertionPointToStart(scf::IfOp::create(b, loc, isApart).thenBlock());
-    }
-    for (int64_t k = 0; k < columns; k += lineSize)
+    b.setInsertionPointToStart(block);
+    hasPrefetches = block == branch.thenBlock();
+    if (failed(nest()))
+      return failure();
+  }
+  return success();
+}
+
+void TileNest::prefetchRow(unsigned rowLoop, Value row, unsigned columnLoop, Value column, int64_t columns, int level) {
+  for (OpOperand *input : findStreams(rowLoop, columnLoop)) {
+    int64_t lineSize = kLineBits / getElementTypeOrSelf(input->get().getType()).getIntOrFloatBitWidth();
+    for (int64_t k = 0; columns >= lineSize && k < columns; k += lineSize)
       memref::PrefetchOp::create(b, loc, input->get(), ValueRange{row, add(column, k)}, /*isWrite=*/false,
                                  /*localityHint=*/4 - level, /*isDataCache=*/true);
   }

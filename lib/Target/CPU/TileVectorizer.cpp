@@ -236,7 +236,7 @@ void TileVectorizer::prefetchRows(Positions &at, int64_t rows) {
   auto size = getConstantIntValue(extents[reductions[0]]);
   for (int64_t row = 0; size && row < rows; ++row)
     prefetchRow(rowsLoop, add(at[rowsLoop], row + kBlocksAhead * tile.rows), reductions[0], constant(0), *size,
-                /*level=*/1, Prefetch::Always);
+                /*level=*/1);
 }
 
 void TileVectorizer::loadInvariants(Positions &at, int64_t rows, int64_t vectors, int64_t width) {
@@ -303,10 +303,9 @@ LogicalResult TileVectorizer::reductionNest(unsigned index, Positions &at, int64
     SmallVector<Value> inner(forOp.getRegionIterArgs());
     for (int64_t k = 0; k < step; k += unit) {
       at[loopNumber] = add(forOp.getInductionVar(), k);
-      // V, where rows come first.
-      if (lanesLoop >= 0 && width == tile.lanes)
-        prefetchRow(loopNumber, add(at[loopNumber], kRowsAhead), lanesLoop, at[lanesLoop], vectors * width, /*level=*/2,
-                    isBusy() ? Prefetch::Always : Prefetch::RowsApart);
+      if (hasPrefetches && width == tile.lanes)
+        prefetchRow(loopNumber, add(at[loopNumber], kRowsAhead), lanesLoop, at[lanesLoop], vectors * width,
+                    /*level=*/2);
       if (failed(reductionNest(index + 1, at, rows, vectors, width, inner)))
         return failure();
     }
@@ -525,7 +524,10 @@ FailureOr<Operation *> TileVectorizer::run() {
   if (carried.size() == 1 && lanesLoop >= 0)
     initializer = findInitializer(carried[0]);
   Positions at(op.getNumLoops());
-  if (failed(forOuter(0, at)))
+  auto nest = [&] { return forOuter(0, at); };
+  // V, where rows come first, is read row by row.
+  bool mayStream = lanesLoop >= 0 && reductions.size() == 1;
+  if (failed(mayStream ? withPrefetches(reductions[0], lanesLoop, isBusy(), nest) : nest()))
     return failure();
   b.eraseOp(op);
   Operation *erased = initializer;

@@ -35,15 +35,21 @@ func.func @dot_products(%k: memref<?x6xf32>, %q: memref<2x6xf32>, %s: memref<2x?
 // -----
 
 // The rows of a tensor of the caller are prefetched if they are no neighbours in memory: of those that are the processor
-// takes care.
+// takes care. There is no test inside the loop, but a second one.
 
 // CHECK-LABEL: func.func @rows_apart
 //  CHECK-SAME:   %[[K:[^ :]+]]: memref<?x32xf32
 //       CHECK:   {{.+}}, %{{.+}}, %{{.+}}, %[[STRIDES:.+]]:2 = memref.extract_strided_metadata %[[K]]
 //       CHECK:   %[[APART:.+]] = arith.cmpi ne, %[[STRIDES]]#0, %c32
 //       CHECK:   scf.if %[[APART]]
-// CHECK-COUNT-2:   memref.prefetch %[[K]][{{.+}}], read, locality<2>
+//       CHECK:     scf.for
+// CHECK-COUNT-2:     memref.prefetch %[[K]][{{.+}}], read, locality<2>
+//   CHECK-NOT:       memref.prefetch
+//       CHECK:   } else {
 //   CHECK-NOT:     memref.prefetch
+//       CHECK:     scf.for
+//   CHECK-NOT:       memref.prefetch
+//       CHECK:   return
 func.func @rows_apart(%k: memref<?x32xf32, strided<[?, 1], offset: ?>>, %q: memref<2x32xf32>, %s: memref<2x?xf32>)
     attributes {attn.plan = #attn.plan<online, rows_major, rows = 2, keys = 4, lanes = 4, register_tile = [2, 2]>} {
   %zero = arith.constant 0.0 : f32
