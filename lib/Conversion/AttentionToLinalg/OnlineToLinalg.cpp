@@ -107,7 +107,9 @@ private:
       notKept = linalg.constant(type, -1.0);
     }
     // In the place of the scores, or beside them where the weights are of another type.
-    bool inBf16 = tile.plan && tile.plan.getPrecision() == Precision::BF16 && !op.getGuarded();
+    // With few rows the product with V waits for memory, and V is in no shape for pairs: weights stay as they are.
+    bool inBf16 = tile.plan && tile.plan.getPrecision() == Precision::BF16 &&
+                  tile.plan.getOrientation() == Orientation::RowsMinor && !op.getGuarded();
     MappedTensor weights = inBf16 ? buildScratch(rewriter, tile, rewriter.getBF16Type()) : scores;
     SmallVector<MappedTensor> ins = {m};
     if (inBf16)

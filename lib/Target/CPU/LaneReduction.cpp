@@ -6,6 +6,7 @@
 #include "TileNest.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Dialect/X86Vector/X86VectorDialect.h"
 
 using namespace mlir;
 
@@ -42,7 +43,7 @@ class LaneReduction : TileNest {
 public:
   LaneReduction(RewriterBase &rewriter, linalg::GenericOp op, RegisterTile tile, unsigned lanesLoop)
       : TileNest(rewriter, op), lanes(tile.lanes), sums(std::min(tile.rows * tile.vectors, tile.lanes)),
-        lanesLoop(lanesLoop) {}
+        lanesLoop(lanesLoop), multipliesPairs(tile.hasBf16Dot && getPairLoop(op) == lanesLoop) {}
 
   FailureOr<Operation *> run();
 
@@ -62,6 +63,8 @@ private:
   LogicalResult reduce(Positions &at, int64_t rows, int64_t keys, SmallVectorImpl<Value> &accumulators);
   /// The body at one position of the reduction, for the first `width` lanes of the accumulators.
   LogicalResult step(Positions &at, int64_t rows, int64_t keys, int64_t width, SmallVectorImpl<Value> &accumulators);
+  /// As step, at 2 x lanes positions: one instruction for each sum.
+  LogicalResult multiplyPairs(Positions &at, int64_t rows, int64_t keys, SmallVectorImpl<Value> &accumulators);
   LogicalResult finish(const Positions &at, int64_t rows, int64_t keys, ArrayRef<Value> accumulators);
 
   Positions elementAt(const Positions &at, int64_t row, int64_t key);
@@ -74,6 +77,8 @@ private:
 
   int64_t lanes, sums;
   unsigned lanesLoop;
+  /// Whether the reduction is a product of two bf16 operands that the machine multiplies in pairs of neighbours.
+  bool multipliesPairs;
   SmallVector<unsigned> outer;
   /// The loops of a block of sums, those of the only output, or -1 where there is just one sum.
   int rowsLoop = -1, keysLoop = -1;
@@ -191,13 +196,17 @@ void LaneReduction::loadInvariants(const Positions &at, int64_t rows, int64_t ke
 LogicalResult LaneReduction::reduce(Positions &at, int64_t rows, int64_t keys, SmallVectorImpl<Value> &accumulators) {
   auto size = getConstantIntValue(extents[lanesLoop]);
   Value begin = constant(0);
-  for (int64_t width = lanes; width >= 1; width = size ? width / 2 : width == 1 ? 0 : 1) {
+  int64_t widest = multipliesPairs ? 2 * lanes : lanes;
+  auto makeStep = [&](int64_t width, SmallVectorImpl<Value> &state) {
+    return width > lanes ? multiplyPairs(at, rows, keys, state) : step(at, rows, keys, width, state);
+  };
+  for (int64_t width = widest; width >= 1; width = size || width > lanes ? width / 2 : width == 1 ? 0 : 1) {
     Value end = blocksEnd(lanesLoop, begin, width);
     std::optional<int64_t> from = getConstantIntValue(begin), to = getConstantIntValue(end);
     if (from && to && *to - *from <= kMostUnrolled * width) {
       for (int64_t position = *from; position < *to; position += width) {
         at[lanesLoop] = constant(position);
-        if (failed(step(at, rows, keys, width, accumulators)))
+        if (failed(makeStep(width, accumulators)))
           return failure();
       }
     } else {
@@ -206,7 +215,7 @@ LogicalResult LaneReduction::reduce(Positions &at, int64_t rows, int64_t keys, S
       b.setInsertionPointToStart(forOp.getBody());
       at[lanesLoop] = forOp.getInductionVar();
       SmallVector<Value> inner(forOp.getRegionIterArgs());
-      if (failed(step(at, rows, keys, width, inner)))
+      if (failed(makeStep(width, inner)))
         return failure();
       scf::YieldOp::create(b, loc, inner);
       accumulators.assign(forOp.getResults().begin(), forOp.getResults().end());
@@ -259,6 +268,24 @@ LogicalResult LaneReduction::step(Positions &at, int64_t rows, int64_t keys, int
         else
           accumulator = results[number];
       }
+    }
+  return success();
+}
+
+LogicalResult LaneReduction::multiplyPairs(Positions &at, int64_t rows, int64_t keys,
+                                           SmallVectorImpl<Value> &accumulators) {
+  Loaded loaded;
+  for (int64_t key = 0; key < keys; ++key)
+    for (int64_t row = 0; row < rows; ++row) {
+      SmallVector<Value> pairs;
+      for (OpOperand *input : op.getDpsInputOperands()) {
+        Value &value = loaded[{input->getOperandNumber(), byRow(*input) ? row : 0, byKey(*input) ? key : 0}];
+        if (!value)
+          value = loadElements(b, loc, input->get(), mapOf(input), elementAt(at, row, key), lanesLoop, 2 * lanes);
+        pairs.push_back(value);
+      }
+      Value &accumulator = accumulators[row * keys + key];
+      accumulator = x86vector::DotBF16Op::create(b, loc, accumulator.getType(), accumulator, pairs[0], pairs[1]);
     }
   return success();
 }

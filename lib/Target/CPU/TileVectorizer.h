@@ -13,6 +13,8 @@ namespace attn {
 /// vectors.
 struct RegisterTile {
   int64_t lanes, rows, vectors;
+  /// Whether sums along the lanes multiply pairs of bf16.
+  bool hasBf16Dot = false;
 };
 
 /// Vectorises one linalg.generic on memrefs and erases it, together with the elementwise op right before it that only

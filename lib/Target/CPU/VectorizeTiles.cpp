@@ -44,7 +44,8 @@ struct VectorizeTiles : impl::AttnVectorizeTilesPassBase<VectorizeTiles> {
                          "attn-outline-tasks first");
       return signalPassFailure();
     }
-    RegisterTile tile{plan.getLanes(), plan.getRegisterTile()[0], plan.getRegisterTile()[1]};
+    RegisterTile tile{plan.getLanes(), plan.getRegisterTile()[0], plan.getRegisterTile()[1],
+                      hasBf16Dot && plan.getPrecision() == Precision::BF16};
     IRRewriter rewriter(&getContext());
     PairedTiles paired(function, hasBf16Dot);
     DenseSet<Operation *> erased;

@@ -191,9 +191,13 @@ PlanAttr Planner::planFewRows() {
           llvm::formatv("{0} of the {1} vectors of a row of V, for {2} rows: at most {3} accumulators of {4} registers",
                         columns, vectors, blockRows, budget, target.vectorRegisters));
   because("keys", kStreamedKeys, "K and V are read in turns of so many rows, which stay in L1 for the next query rows");
-  because("precision", stringifyPrecision(Precision::Accumulator), "K and V are converted in registers");
+  std::string obstacle = whyNotBf16(op, sizes[loops.d], target);
+  Precision precision = obstacle.empty() ? Precision::BF16 : Precision::Accumulator;
+  because("precision", stringifyPrecision(precision),
+          obstacle.empty() ? "the machine multiplies pairs of bf16 along rows of K; V is converted in registers"
+                           : obstacle + ": K and V are converted in registers");
   return PlanAttr::get(op.getContext(), Algorithm::Online, Orientation::RowsMajor, queryRows, /*shortRows=*/0,
-                       kStreamedKeys, lanes, {blockRows, columns}, Precision::Accumulator);
+                       kStreamedKeys, lanes, {blockRows, columns}, precision);
 }
 
 FailureOr<PlanChoice> attn::choosePlan(GenericOp op, const TargetDescription &target) {

@@ -81,7 +81,7 @@ func.func @decode_tiles_the_group(%q: tensor<3x8x1x64xf32>, %k: tensor<3x?x64xf3
 // visit.
 
 // CHECK-LABEL: func.func @one_row
-//      AVX512:   rows_major, rows = 1, keys = 16, lanes = 16, register_tile = [1, 8]>
+//      AVX512:   rows_major, rows = 1, keys = 16, lanes = 16, register_tile = [1, 8], precision = bf16>
 //        AVX2:   rows_major, rows = 1, keys = 16, lanes = 8, register_tile = [1, 8]>
 func.func @one_row(%q: tensor<3x1x64xbf16>, %k: tensor<3x?x64xbf16>, %v: tensor<3x?x128xbf16>,
                    %o: tensor<3x1x128xbf16>) -> tensor<3x1x128xbf16> {

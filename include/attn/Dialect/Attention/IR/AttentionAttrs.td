@@ -98,7 +98,8 @@ def Attn_PlanAttr : Attn_Attr<"Plan", "plan"> {
     * `lanes`: f32 elements of one vector register. `register_tile`: [rows, vectors] of the block of accumulators that a
       contraction keeps in registers. On tiles of fewer vectors it takes as many more rows.
     * `precision`: `accumulator`, the default, multiplies in the accumulator's type; `bf16` takes Q, K, V as they are and
-      rounds the weights to bf16 for the product with V. Scores and sums are in the accumulator's type either way.
+      rounds the weights to bf16 for the product with V; in `rows_major` only Q and K are multiplied so. Scores and sums
+      are in the accumulator's type either way.
 
     **Constraints**
     * C1 `rows`, `keys` and `lanes` are at least 1.
