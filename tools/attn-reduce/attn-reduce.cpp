@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Shrinks a file as long as a script finds it interesting.
 
+#include "ReductionPatterns.h"
 #include "attn/Pipelines/Registration.h"
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/IR/MLIRContext.h"
@@ -11,6 +12,7 @@ int main(int argc, char **argv) {
   attn::registerAllPasses();
   mlir::DialectRegistry registry;
   attn::registerAllDialects(registry);
+  attn::registerReductionPatterns(registry);
   mlir::MLIRContext context(registry);
   if (succeeded(mlir::mlirReduceMain(argc, argv, context)))
     return 0;
