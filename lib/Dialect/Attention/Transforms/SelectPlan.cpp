@@ -23,10 +23,14 @@ using namespace attn;
 static constexpr int64_t kRows = 64;
 /// Keys of a tile at most: beyond it the rescaling of acc, once per key tile, is no longer worth saving.
 static constexpr int64_t kMostKeys = 128;
-/// Keys of a tile of few rows: K and V of a tile stay in L1 from the first block of rows to the last, and acc, which
-/// each key tile reads and writes, is small. 128 keys of 512 bytes were read at 0.65 (4 rows) to 0.95 (1 row) of the
-/// bandwidth that 16 were; bf16 and f32 like the same number.
-static constexpr int64_t kStreamedKeys = 16;
+/// Keys of a tile of few rows, at least and at most, a power of two: fewer are less than a vector of scores, more
+/// gained nothing.
+static constexpr int64_t kFewestStreamed = 8, kMostStreamed = 32;
+/// K and V of such a tile fill a quarter of L1: what the processor fetches ahead needs the rest. With 4 query rows, D =
+/// 128, f32, tiles of 8, 16 and 32 keys (a quarter, a half, all of L1) were read at 93, 75 and 58 % of the bandwidth.
+/// From 8 rows on arithmetic is the limit, and half of L1 saves passes over acc: 91 and 100 GF/s with 16 and 32 keys in
+/// bf16.
+static constexpr int64_t kBusyRows = 8;
 /// Keys that L2 may reduce a tile to: acc is read and written once per key tile, so with fewer the products with V wait
 /// for it. K and V themselves are read once per row tile and need no cache.
 static constexpr int64_t kFewestKeys = 32;
@@ -190,14 +194,19 @@ PlanAttr Planner::planFewRows() {
   because("register_tile", llvm::formatv("[{0}, {1}]", blockRows, columns).str(),
           llvm::formatv("{0} of the {1} vectors of a row of V, for {2} rows: at most {3} accumulators of {4} registers",
                         columns, vectors, blockRows, budget, target.vectorRegisters));
-  because("keys", kStreamedKeys, "K and V are read in turns of so many rows, which stay in L1 for the next query rows");
+  int64_t keyBytes = sizes[loops.d] * getElementBytes(op.getKey()) + sizes[loops.e] * getElementBytes(op.getValue());
+  int64_t room = target.l1Bytes / (queryRows < kBusyRows ? 4 : 2);
+  int64_t keys = std::clamp<int64_t>(llvm::bit_floor(uint64_t(room / keyBytes)), kFewestStreamed, kMostStreamed);
+  because("keys", keys,
+          llvm::formatv("rows of K and V of {0} bytes a key, a power of two from {1} to {2}, in {3} bytes, {4} of L1",
+                        keyBytes, kFewestStreamed, kMostStreamed, room, queryRows < kBusyRows ? "a quarter" : "half"));
   std::string obstacle = whyNotBf16(op, sizes[loops.d], target);
   Precision precision = obstacle.empty() ? Precision::BF16 : Precision::Accumulator;
   because("precision", stringifyPrecision(precision),
           obstacle.empty() ? "the machine multiplies pairs of bf16 along rows of K; V is converted in registers"
                            : obstacle + ": K and V are converted in registers");
-  return PlanAttr::get(op.getContext(), Algorithm::Online, Orientation::RowsMajor, queryRows, /*shortRows=*/0,
-                       kStreamedKeys, lanes, {blockRows, columns}, precision);
+  return PlanAttr::get(op.getContext(), Algorithm::Online, Orientation::RowsMajor, queryRows, /*shortRows=*/0, keys,
+                       lanes, {blockRows, columns}, precision);
 }
 
 FailureOr<PlanChoice> attn::choosePlan(GenericOp op, const TargetDescription &target) {

@@ -64,8 +64,8 @@ func.func @last_tile_is_almost_whole(%q: tensor<2x115x64xf32>, %k: tensor<2x?x64
 // one vector at most, lanes are neighbours in a row of K or V: 3 vectors of 16, or 6 of 8, are one row of V.
 
 // CHECK-LABEL: func.func @decode_tiles_the_group
-//      AVX512:   rows_major, rows = 8, keys = 16, lanes = 16, register_tile = [5, 3]>
-//        AVX2:   rows_major, rows = 8, keys = 16, lanes = 8, register_tile = [2, 6]>
+//      AVX512:   rows_major, rows = 8, keys = 32, lanes = 16, register_tile = [5, 3]>
+//        AVX2:   rows_major, rows = 8, keys = 32, lanes = 8, register_tile = [2, 6]>
 //         SSE:   rows_minor, rows = 8, keys = 126, lanes = 4, register_tile = [6, 2]>
 func.func @decode_tiles_the_group(%q: tensor<3x8x1x64xf32>, %k: tensor<3x?x64xf32>, %v: tensor<3x?x48xf32>,
                                   %o: tensor<3x8x1x48xf32>) -> tensor<3x8x1x48xf32> {

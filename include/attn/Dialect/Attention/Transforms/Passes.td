@@ -45,8 +45,8 @@ def AttnSelectPlanPass : InterfacePass<"attn-select-plan", "::mlir::FunctionOpIn
     that is there already is kept. Later stages obey it and decide nothing.
     **Choice** of orientation: `rows_major` (lanes are neighbours in a row of K, V or scores) where the query rows are known
     and fill at most a vector (half of one where pairs of bf16 are multiplied), else `rows_minor` (lanes are query rows). In
-    `rows_major` a tile has all the rows and 16 keys, and c vectors are a row of V, or as large a part of it as 16 accumulators of 32 registers (12 of 16)
-    allow. In `rows_minor`:
+    `rows_major` a tile has all the rows and 8 to 32 keys, whose K and V fill a quarter of L1 (half from 8 rows on), and c
+    vectors are a row of V, or as large a part of it as 16 accumulators of 32 registers (12 of 16) allow. In `rows_minor`:
     * `lanes`: what a vector register holds of the accumulator type.
     * `register_tile` [r, c]: r x c accumulators fill the registers that a contraction can spare: 16 of 32, 12 of 16.
       c is 4 (32 registers) or 2, less where there are fewer query rows.
