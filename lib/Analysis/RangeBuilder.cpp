@@ -120,6 +120,10 @@ void RangeBuilder::addRuns(ArrayRef<Run> runs, bool canBeFull) {
     AffineExpr clamped = start == constant(0) && isNeverNegative(run.visited) ? end : max({start, end});
     addRun(run, start, clamped, canBeFull);
     starts.push_back(start);
+    // An empty run ends before it starts, but that may be behind the start of the next one.
+    bool isLast = &run == &runs.back();
+    if (!isLast && start != constant(0))
+      end = select(end - start - 1, end, constant(0));
     ends.push_back(runs.size() == 1 ? clamped : end);
   }
   if (runs.empty()) {

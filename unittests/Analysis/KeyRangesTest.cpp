@@ -115,6 +115,17 @@ TEST_F(KeyRangesTest, Disjunction) {
         kSoundOnly);
 }
 
+// The first run may be empty and still start behind the second.
+TEST_F(KeyRangesTest, EmptyRunBeforeAnother) {
+  check(R"(%c3 = arith.constant 3 : index
+           %triple = arith.muli %j, %c3 : index
+           %below = arith.cmpi slt, %triple, %i : index
+           %first = arith.cmpi sgt, %j, %a : index
+           %second = arith.cmpi sgt, %j, %b : index
+           %keep = arith.select %below, %first, %second : i1)",
+        kSoundOnly);
+}
+
 TEST_F(KeyRangesTest, NotEqual) { check("%keep = arith.cmpi ne, %j, %i : index", kSoundOnly); }
 
 TEST_F(KeyRangesTest, Parity) {
