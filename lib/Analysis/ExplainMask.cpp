@@ -53,6 +53,9 @@ public:
     for (const KeyRangeReason &reason : ranges.reasons)
       os << "  because of " << reason.text << " at " << reason.op->getLoc()
          << (reason.hasRange ? ", whose range on a tile is looked at when the kernel runs\n" : "\n");
+    if (!ranges.limited.empty())
+      os << "where " << llvm::join(ranges.limited, ", ") << " within " << ranges.largestSymbol / 2
+         << "; beyond that every key is visited, with mask\n";
     printLoops();
     printPicture();
     return text;

@@ -54,6 +54,8 @@ public:
   KeyRanges run() {
     if (!makeRuns())
       makeTested();
+    if (isTooLarge)
+      makeEverything();
     return std::move(ranges);
   }
 
@@ -62,10 +64,14 @@ private:
   bool makeRuns();
   /// One segment of tested key tiles.
   void makeTested();
+  /// One segment of all keys, with the mask.
+  void makeEverything();
   void finish(Sets &sets, RangeBuilder &builder);
 
   MaskProblem problem;
   KeyRanges ranges;
+  /// Whether steps overflow whatever the limit of symbols.
+  bool isTooLarge = false;
 };
 } // namespace
 
@@ -108,7 +114,33 @@ void Analysis::makeTested() {
   finish(sets, builder);
 }
 
+void Analysis::makeEverything() {
+  MLIRContext *context = problem.op.getContext();
+  ranges = {};
+  ranges.symbols = {{KeyRangeSymbol::Kind::KeyCount, {}}};
+  ranges.steps = {{KeyRangeStep::Kind::Max, AffineMap::get(0, 1, getAffineConstantExpr(0, context))},
+                  {KeyRangeStep::Kind::Max, AffineMap::get(0, 2, getAffineSymbolExpr(0, context))}};
+  ranges.segments = {{KeySegment::Kind::Partial, 0, 1, {}, {}, false}};
+  ranges.lower = 0;
+  ranges.upper = 1;
+  ranges.reasons.push_back({problem.op, "numbers that leave 62 bits", {}, false});
+}
+
 void Analysis::finish(Sets &sets, RangeBuilder &builder) {
+  MaskReader &reader = sets.reader;
+  int64_t limit = reader.limit;
+  while (limit >= (1 << 20) && !builder.fits(reader.far, 2 * limit))
+    limit /= 2;
+  isTooLarge = limit < (1 << 20);
+  // A symbol that is compared as it is has to stay beyond everything it is compared with.
+  std::set<unsigned> limited;
+  for (unsigned number : 2 * limit > MaskReader::kMostNear ? reader.limited : reader.far)
+    if (sets.system.is(number, VariableKind::Symbol))
+      limited.insert(number);
+  builder.addFallback(limited, limit);
+  for (unsigned number : limited)
+    ranges.limited.push_back(sets.system[number].name);
+  ranges.largestSymbol = 2 * limit;
   builder.finish();
   ranges.granule = sets.system.keyTile;
   llvm::append_range(ranges.reasons, sets.reader.reasons);

@@ -123,6 +123,7 @@ Union MaskReader::readOrder(Value left, Value right, bool strict) {
   for (const auto &[leftWhere, a] : readInteger(left))
     for (const auto &[rightWhere, b] : readInteger(right)) {
       Piece piece = conjunction(leftWhere, rightWhere);
+      noteComparison(a, b);
       piece.push_back(strict ? lessThan(a, b) : atLeast(b, a));
       if (leftAbsolute)
         piece.push_back(strict ? lessThan(-a, b) : atLeast(b, -a));
@@ -148,6 +149,7 @@ Union MaskReader::readComparison(arith::CmpIOp comparison, bool wanted) {
   for (const auto &[leftWhere, a] : readInteger(left))
     for (const auto &[rightWhere, b] : readInteger(right)) {
       Piece where = conjunction(leftWhere, rightWhere);
+      noteComparison(a, b);
       auto add = [&](Piece piece) { result.push_back(conjunction(where, piece)); };
       if (predicate == Predicate::eq) {
         add({equalTo(a, b)});
@@ -235,6 +237,8 @@ unsigned MaskReader::getVariable(Value value) {
     symbols[variable] = {KeyRangeSymbol::Kind::RegionValue, value};
   else
     giveReason(value);
+  if (isFar(value))
+    far.insert(variable);
   if (value.getType().isInteger(1)) {
     Piece range{atLeast(LinearForm::variable(variable), 0), atLeast(1, LinearForm::variable(variable))};
     for (const Constraint &constraint : range)

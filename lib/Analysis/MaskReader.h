@@ -7,6 +7,8 @@
 #include "attn/Analysis/KeyRanges.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
+#include <set>
+
 namespace attn::masks {
 
 /// Reads backwards from the yield. What is not understood becomes an unknown integer (an existential without
@@ -20,6 +22,14 @@ public:
 
   /// What each variable of kind RowTile or Symbol is.
   llvm::DenseMap<unsigned, KeyRangeSymbol> symbols;
+  /// Symbols of 64 bits that what was read holds for only between -limit and limit; those of `far` that are not here
+  /// are compared with positions as they are, and may be replaced by any number beyond kMostNear.
+  std::set<unsigned> limited;
+  int64_t limit = kMostSymbol;
+  /// Variables that may be any number of 64 bits.
+  std::set<unsigned> far;
+  static constexpr int64_t kMostSymbol = int64_t(1) << 40, kMostNear = int64_t(1) << 39;
+
   /// Why something was not understood, each reason once.
   std::vector<KeyRangeReason> reasons;
 
@@ -41,6 +51,19 @@ private:
   Cases readPosition(unsigned loop);
   std::optional<Cases> combine(mlir::Value lhs, mlir::Value rhs,
                                llvm::function_ref<void(Piece, const LinearForm &, const LinearForm &, Cases &)> add);
+  /// The largest size of a form's value if that of each limited symbol is `ofSymbols`.
+  double getSize(const LinearForm &form, double ofSymbols);
+  /// Whether 64-bit arithmetic gives the value of `form`; lowers the limit of its symbols for that.
+  bool fits(const LinearForm &form);
+  /// The form is compared or divided: its far symbols have to be the very number.
+  void limitSymbols(const LinearForm &form);
+  /// Two forms are compared.
+  void noteComparison(const LinearForm &a, const LinearForm &b);
+  bool isFar(mlir::Value value);
+  /// Whether the form sees a far variable, or is one.
+  bool hasFar(const LinearForm &form);
+  bool isAlone(const LinearForm &form);
+
   LinearForm getOffset(unsigned loop, KeyRangeSymbol::Kind kind, const char *name);
 
   /// A variable for `value`: a symbol where the value is the same for all pairs, else an unknown.

@@ -3,7 +3,10 @@
 #include "MaskReader.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
+
+#include <cmath>
 
 using namespace mlir;
 
@@ -20,16 +23,107 @@ template <typename OpTy> static bool cannotWrap(OpTy arithmetic) {
          bitEnumContainsAll(arithmetic.getOverflowFlags(), arith::IntegerOverflowFlags::nsw);
 }
 
+/// Whether the op computes a number that its type may not hold.
+static bool mayOverflow(Operation *op) {
+  return isa_and_nonnull<arith::AddIOp, arith::SubIOp, arith::MulIOp, arith::DivSIOp, arith::FloorDivSIOp,
+                         arith::CeilDivSIOp, math::AbsIOp>(op);
+}
+
 MaskReader::Cases MaskReader::readInteger(Value value) {
   auto it = integers.find(value.getAsOpaquePointer());
   if (it != integers.end())
     return it->second;
   std::optional<Cases> cases = readKnown(value);
+  // What scalars of 64 bits make of each other is one more scalar, computed as the region would: it may be any number.
+  if (cases && isWide(value) && !dependsOnPair(value) && canRunOutside(value) &&
+      llvm::any_of(*cases, [&](const auto &entry) { return hasFar(entry.second) && !isAlone(entry.second); }))
+    cases = std::nullopt;
   // A form out of bounds would drop constraints; an unknown keeps what else is known of the value's users.
-  if (!cases || cases->size() > kMostCases ||
-      llvm::any_of(*cases, [](const auto &entry) { return entry.second.isUnbounded(); }))
+  bool isChecked = mayOverflow(value.getDefiningOp());
+  if (!cases || cases->size() > kMostCases || llvm::any_of(*cases, [&](const auto &entry) {
+        return entry.second.isUnbounded() || (isChecked && !fits(entry.second));
+      }))
     cases = Cases{{{}, LinearForm::variable(getVariable(value))}};
   return integers[value.getAsOpaquePointer()] = *cases;
+}
+
+/// Numbers of 64 bits that sizes of tensors bound, 2^33 at most.
+static bool isOfSizes(Value value, unsigned depth = 0) {
+  APInt constant;
+  if (matchPattern(value, m_ConstantInt(&constant)))
+    return constant.getSignificantBits() <= 32;
+  Operation *op = value.getDefiningOp();
+  if (isa_and_nonnull<tensor::DimOp>(op))
+    return true;
+  return depth < 2 && isa_and_nonnull<arith::AddIOp, arith::SubIOp, arith::MinSIOp, arith::MaxSIOp>(op) &&
+         llvm::all_of(op->getOperands(), [&](Value operand) { return isOfSizes(operand, depth + 1); });
+}
+
+/// What other variables are below: positions, sizes, numbers of 32 bits.
+constexpr double kNear = double(int64_t(1) << 34);
+
+bool MaskReader::isFar(Value value) {
+  if (!isWide(value))
+    return false;
+  if (value.getDefiningOp<IndexOp>())
+    return !op.getOffsets().empty();
+  BlockArgument argument = asOperandOrCapture(value);
+  unsigned numElements = op.getMaskOperands().size();
+  return !argument || argument.getArgNumber() < numElements ||
+         !isOfSizes(op.getCaptures()[argument.getArgNumber() - numElements]);
+}
+
+double MaskReader::getSize(const LinearForm &form, double ofSymbols) {
+  double size = std::abs(static_cast<double>(form.getConstant()));
+  for (auto [number, coefficient] : form.getTerms()) {
+    const Variable &variable = system[number];
+    double most = kNear;
+    if (variable.denominator != 0)
+      most = getSize(variable.numerator, ofSymbols) / static_cast<double>(variable.denominator) + 1;
+    else if (far.count(number))
+      most = variable.kind == VariableKind::Symbol ? ofSymbols : std::ldexp(1.0, 63);
+    size += std::abs(static_cast<double>(coefficient)) * most;
+  }
+  return size;
+}
+
+bool MaskReader::fits(const LinearForm &form) {
+  for (int64_t most = limit; most >= (1 << 20); most /= 2)
+    if (getSize(form, static_cast<double>(most)) < std::ldexp(1.0, 62)) {
+      limit = most;
+      return true;
+    }
+  return false;
+}
+
+void MaskReader::limitSymbols(const LinearForm &form) {
+  for (auto [number, coefficient] : form.getTerms()) {
+    const Variable &variable = system[number];
+    if (variable.denominator != 0)
+      limitSymbols(variable.numerator);
+    else if (variable.kind == VariableKind::Symbol && far.count(number))
+      limited.insert(number);
+  }
+}
+
+bool MaskReader::hasFar(const LinearForm &form) {
+  return llvm::any_of(form.getTerms(), [&](const auto &term) {
+    return far.count(term.first) || (system[term.first].denominator != 0 && hasFar(system[term.first].numerator));
+  });
+}
+
+bool MaskReader::isAlone(const LinearForm &form) {
+  return form.getTerms().size() == 1 && form.getConstant() == 0 && form.getTerms().begin()->second == 1 &&
+         far.count(form.getTerms().begin()->first);
+}
+
+void MaskReader::noteComparison(const LinearForm &a, const LinearForm &b) {
+  // A symbol alone on its side: whatever is beyond the other side compares as the symbol does.
+  auto isNear = [&](const LinearForm &form) { return getSize(form, std::ldexp(1.0, 63)) < double(kMostNear); };
+  if ((isAlone(a) && isNear(b)) || (isAlone(b) && isNear(a)))
+    return;
+  limitSymbols(a);
+  limitSymbols(b);
 }
 
 std::optional<MaskReader::Cases>
@@ -54,6 +148,9 @@ LinearForm MaskReader::getOffset(unsigned loop, KeyRangeSymbol::Kind kind, const
   if (isNew) {
     it->second = system.add(VariableKind::Symbol, name);
     symbols[it->second] = {kind, {}};
+    // Positions are sums.
+    far.insert(it->second);
+    limited.insert(it->second);
   }
   return LinearForm::variable(it->second);
 }
@@ -85,6 +182,7 @@ std::optional<MaskReader::Cases> MaskReader::readDivision(Operation *division, i
   for (const auto &entry : readInteger(division->getOperand(0))) {
     const Piece &where = entry.first;
     LinearForm x = isRemainder ? entry.second : entry.second * sign;
+    limitSymbols(x);
     auto add = [&](const Piece &piece, const LinearForm &quotient) {
       LinearForm value = isRemainder ? x - quotient * divisor : quotient;
       if (!system.isEmpty(system.close(conjunction(where, piece))))
@@ -148,6 +246,7 @@ std::optional<MaskReader::Cases> MaskReader::readKnown(Value value) {
   if (auto absolute = dyn_cast<math::AbsIOp>(operation)) {
     Cases result;
     for (const auto &[where, form] : readInteger(absolute.getOperand())) {
+      noteComparison(form, 0);
       result.push_back({conjunction(where, {atLeast(form, 0)}), form});
       result.push_back({conjunction(where, {lessThan(form, 0)}), -form});
     }
@@ -169,6 +268,7 @@ std::optional<MaskReader::Cases> MaskReader::readKnown(Value value) {
   if (isa<arith::MinSIOp, arith::MaxSIOp>(operation)) {
     bool isMax = isa<arith::MaxSIOp>(operation);
     return combine(lhs, rhs, [&](const Piece &where, auto &a, auto &b, Cases &cases) {
+      noteComparison(a, b);
       cases.push_back({conjunction(where, {isMax ? atLeast(a, b) : atLeast(b, a)}), a});
       cases.push_back({conjunction(where, {isMax ? lessThan(a, b) : lessThan(b, a)}), b});
     });
@@ -190,8 +290,10 @@ std::optional<MaskReader::Cases> MaskReader::readKnown(Value value) {
   if (isa<arith::AndIOp>(operation) && *constant > 0 && llvm::isPowerOf2_64(*constant + 1)) {
     // The low bits: x mod 2^n.
     Cases result;
-    for (const auto &[where, form] : readInteger(lhs))
+    for (const auto &[where, form] : readInteger(lhs)) {
+      limitSymbols(form);
       result.push_back({where, form - system.floorDivideAny(form, *constant + 1) * (*constant + 1)});
+    }
     return result;
   }
   if (isSwapped)

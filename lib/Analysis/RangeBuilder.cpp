@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "RangeBuilder.h"
 
+#include <cmath>
+
 using namespace mlir;
 
 namespace attn::masks {
+
+/// What positions, sizes and numbers of 32 bits are below.
+constexpr double kNear = double(int64_t(1) << 34);
 
 RangeBuilder::RangeBuilder(TileSystem &system, const llvm::DenseMap<unsigned, KeyRangeSymbol> &symbols, int64_t keyTile,
                            MLIRContext *context, KeyRanges &ranges)
@@ -208,6 +213,85 @@ void RangeBuilder::addTested(const std::vector<TileInterval> &visited, const std
   if (isOneRun && !canBeFull)
     segment.kind = KeySegment::Kind::Partial;
   ranges.segments.push_back(std::move(segment));
+}
+
+void RangeBuilder::addFallback(const std::set<unsigned> &limited, int64_t limit) {
+  if (limited.empty())
+    return;
+  SmallVector<AffineExpr> room;
+  for (unsigned number : limited) {
+    AffineExpr symbol = getAffineSymbolExpr(number, context);
+    room.push_back(limit - symbol);
+    room.push_back(symbol + limit);
+  }
+  AffineExpr isInside = min(room), none = constant(0), all = getAffineSymbolExpr(system.keys, context);
+  // A loop that is there takes all keys: another one would be more code.
+  auto &segments = ranges.segments;
+  auto partial =
+      llvm::find_if(segments, [](const KeySegment &segment) { return segment.kind == KeySegment::Kind::Partial; });
+  if (partial == segments.end())
+    partial = segments.insert(segments.begin(), {KeySegment::Kind::Partial, asStep(none), asStep(none), {}, {}, false});
+  llvm::DenseMap<std::pair<unsigned, AffineExpr>, unsigned> chosen;
+  auto orElse = [&](unsigned step, AffineExpr otherwise) {
+    if (ranges.steps[step].map.getResults() == ArrayRef(otherwise))
+      return step;
+    auto [it, isNew] = chosen.try_emplace({step, otherwise}, 0);
+    if (isNew)
+      it->second = asStep(select(isInside, getAffineSymbolExpr(kFirstStep + step, context), otherwise));
+    return it->second;
+  };
+  for (auto segment = segments.begin(); segment != segments.end(); ++segment) {
+    segment->lower = orElse(segment->lower, segment <= partial ? none : all);
+    segment->upper = orElse(segment->upper, segment < partial ? none : all);
+  }
+  ranges.lower = orElse(ranges.lower, none);
+  ranges.upper = orElse(ranges.upper, all);
+  ranges.isKept = false;
+}
+
+double RangeBuilder::getSize(AffineExpr expr, llvm::function_ref<double(unsigned symbol)> ofSymbol) {
+  if (auto number = dyn_cast<AffineConstantExpr>(expr))
+    return std::abs(static_cast<double>(number.getValue()));
+  if (auto symbol = dyn_cast<AffineSymbolExpr>(expr))
+    return ofSymbol(symbol.getPosition());
+  if (isa<AffineDimExpr>(expr))
+    return kNear;
+  auto binary = cast<AffineBinaryOpExpr>(expr);
+  double lhs = getSize(binary.getLHS(), ofSymbol), rhs = getSize(binary.getRHS(), ofSymbol);
+  switch (expr.getKind()) {
+  case AffineExprKind::Add:
+    return lhs + rhs;
+  case AffineExprKind::Mul:
+    return lhs * rhs;
+  default:
+    // Quotients and remainders by positive constants.
+    return lhs;
+  }
+}
+
+bool RangeBuilder::fits(const std::set<unsigned> &far, int64_t most) {
+  SmallVector<double> sizes;
+  auto ofSymbol = [&](unsigned number) {
+    if (number >= kFirstStep)
+      return sizes[number - kFirstStep];
+    return far.count(number) ? static_cast<double>(most) : kNear;
+  };
+  double largest = 0;
+  auto look = [&](AffineMap map) {
+    double size = 0;
+    for (AffineExpr expr : map.getResults())
+      size = std::max(size, getSize(expr, ofSymbol));
+    largest = std::max(largest, size);
+    return size;
+  };
+  for (const KeyRangeStep &step : ranges.steps)
+    sizes.push_back(look(step.map));
+  for (const KeySegment &segment : ranges.segments)
+    for (const auto *tests : {&segment.visited, &segment.masked})
+      for (const KeyTileTest &test : *tests)
+        if (test.guard)
+          look(test.guard);
+  return largest < std::ldexp(1.0, 62);
 }
 
 void RangeBuilder::finish() {

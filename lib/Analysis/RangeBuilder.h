@@ -19,6 +19,10 @@ public:
   /// One segment of key tiles, each of which is tested.
   void addTested(const std::vector<TileInterval> &visited, const std::vector<TileInterval> &masked, bool isOneRun,
                  bool canBeFull);
+  /// Visits every key with the mask unless the variables `limited` lie between -limit and limit.
+  void addFallback(const std::set<unsigned> &limited, int64_t limit);
+  /// Whether no step leaves 62 bits where the variables `far` lie between -most and most.
+  bool fits(const std::set<unsigned> &far, int64_t most);
   /// Drops symbols that nobody reads, and numbers steps behind the others.
   void finish();
 
@@ -39,6 +43,7 @@ private:
   std::pair<mlir::AffineExpr, mlir::AffineExpr> getHull(llvm::ArrayRef<const TileInterval *> intervals);
   void addRun(const Run &run, mlir::AffineExpr start, mlir::AffineExpr end, bool canBeFull);
   bool isNeverNegative(llvm::ArrayRef<const TileInterval *> intervals);
+  double getSize(mlir::AffineExpr expr, llvm::function_ref<double(unsigned symbol)> ofSymbol);
   KeyTileTest makeTest(const TileInterval &interval);
 
   TileSystem &system;

@@ -38,6 +38,11 @@ static SmallVector<int64_t> evaluate(AffineMap map, int64_t dim, ArrayRef<int64_
 
 KeyRangeValues::KeyRangeValues(const KeyRanges &ranges, ArrayRef<int64_t> symbols)
     : numSymbols(symbols.size()), values(symbols) {
+  for (auto [symbol, value] : llvm::zip_equal(ranges.symbols, values)) {
+    using Kind = KeyRangeSymbol::Kind;
+    if (llvm::is_contained({Kind::RegionValue, Kind::RowOffset, Kind::KeyOffset}, symbol.kind))
+      value = std::clamp(value, -ranges.largestSymbol, ranges.largestSymbol);
+  }
   for (const KeyRangeStep &step : ranges.steps) {
     SmallVector<int64_t> results = evaluate(step.map, 0, values);
     int64_t value = results.front();

@@ -29,7 +29,7 @@ constexpr unsigned kRow = 0;
 struct Setting {
   int64_t rows = 0, keys = 0;
   std::vector<int64_t> rowIds, keyIds, wide, pairs, table;
-  int64_t a = 0, n = 0;
+  int64_t a = 0, b = 0, n = 0;
 };
 
 /// Tiles of all rows and keys of a problem, cut from row and key 0.
@@ -45,8 +45,8 @@ protected:
   }
 
   /// Runs what is made of a mask: `body` sees positions %i and %j (index), operands %rowid over i and %keyid over j
-  /// (i32), %wide over j (i64), %pair over (j, i) (i1), captures %a (index), %n (i32) and %table (tensor<?xi32>), and
-  /// yields %keep.
+  /// (i32), %wide over j (i64), %pair over (j, i) (i1), captures %a, %b (index), %n (i32) and %table (tensor<?xi32>),
+  /// and yields %keep.
   Tiles run(const std::string &body, const Setting &setting, int64_t rowTile, int64_t keyTile);
 
   MLIRContext context;
@@ -57,10 +57,10 @@ Tiles TileClassifierTest::run(const std::string &body, const Setting &setting, i
   std::string text = R"(
     func.func @f(%q: tensor<?x4xf32>, %k: tensor<?x4xf32>, %v: tensor<?x4xf32>, %o: tensor<?x4xf32>,
                  %rowids: tensor<?xi32>, %keyids: tensor<?xi32>, %wides: tensor<?xi64>, %pairs: tensor<?x?xi1>,
-                 %a0: index, %n0: i32, %table0: tensor<?xi32>) -> tensor<?x4xf32> {
+                 %a0: index, %b0: index, %n0: i32, %table0: tensor<?xi32>) -> tensor<?x4xf32> {
       %r = attn.generic ins(%q, %k, %v : tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>)
         mask_ins(%rowids, %keyids, %wides, %pairs : tensor<?xi32>, tensor<?xi32>, tensor<?xi64>, tensor<?x?xi1>)
-        captures(%a0, %n0, %table0 : index, i32, tensor<?xi32>) outs(out %o : tensor<?x4xf32>)
+        captures(%a0, %b0, %n0, %table0 : index, index, i32, tensor<?xi32>) outs(out %o : tensor<?x4xf32>)
         maps [affine_map<(i, j, d, e) -> (i, d)>, affine_map<(i, j, d, e) -> (j, d)>, affine_map<(i, j, d, e) -> (j, e)>,
               affine_map<(i, j, d, e) -> (i)>, affine_map<(i, j, d, e) -> (j)>, affine_map<(i, j, d, e) -> (j)>,
               affine_map<(i, j, d, e) -> (j, i)>, affine_map<(i, j, d, e) -> (i, e)>]
@@ -69,7 +69,7 @@ Tiles TileClassifierTest::run(const std::string &body, const Setting &setting, i
                      std::to_string(rowTile) + ", keys = " + std::to_string(keyTile) +
                      R"(, lanes = 4, register_tile = [2, 1]>}
         mask {
-        ^bb0(%rowid: i32, %keyid: i32, %wide: i64, %pair: i1, %a: index, %n: i32, %table: tensor<?xi32>):
+        ^bb0(%rowid: i32, %keyid: i32, %wide: i64, %pair: i1, %a: index, %b: index, %n: i32, %table: tensor<?xi32>):
           %i = attn.index 0
           %j = attn.index 1
           )" + body + R"(
@@ -93,9 +93,10 @@ Tiles TileClassifierTest::run(const std::string &body, const Setting &setting, i
     Block &mask = op.getMask().front();
     IndexEvaluator pairEvaluator;
     pairEvaluator.setVariable(mask.getArgument(4), setting.a);
-    pairEvaluator.setVariable(mask.getArgument(5), setting.n);
-    pairEvaluator.setElements(mask.getArgument(6), setting.table);
-    pairEvaluator.setDim(mask.getArgument(6), 0, setting.table.size());
+    pairEvaluator.setVariable(mask.getArgument(5), setting.b);
+    pairEvaluator.setVariable(mask.getArgument(6), setting.n);
+    pairEvaluator.setElements(mask.getArgument(7), setting.table);
+    pairEvaluator.setDim(mask.getArgument(7), 0, setting.table.size());
     for (int64_t row = 0; row < rows; ++row)
       for (int64_t key = 0; key < keys; ++key) {
         pairEvaluator.setVariable(mask.getArgument(0), setting.rowIds[row]);
@@ -129,8 +130,9 @@ Tiles TileClassifierTest::run(const std::string &body, const Setting &setting, i
   setTensor(6, {keys}, setting.wide);
   setTensor(7, {keys, rows}, setting.pairs);
   evaluator.setVariable(function.getArgument(8), setting.a);
-  evaluator.setVariable(function.getArgument(9), setting.n);
-  setTensor(10, {static_cast<int64_t>(setting.table.size())}, setting.table);
+  evaluator.setVariable(function.getArgument(9), setting.b);
+  evaluator.setVariable(function.getArgument(10), setting.n);
+  setTensor(11, {static_cast<int64_t>(setting.table.size())}, setting.table);
 
   IRRewriter rewriter(&context);
   FailureOr<scf::ForallOp> tiled = tileAttention(rewriter, op);
@@ -302,6 +304,83 @@ TEST_F(TileClassifierTest, OverflowSaysNothing) {
   EXPECT_EQ(tiles.visited, 8 * 4 + 1 * 4);
 }
 
+constexpr int64_t kTwoTo40 = int64_t(1) << 40;
+constexpr int64_t kFar[] = {kTwoTo40 - 3, kTwoTo40 + 5,   2 * kTwoTo40,      7 - 2 * kTwoTo40,
+                            -kTwoTo40,    kTwoTo40 << 20, -(kTwoTo40 << 21), INT64_MAX - 5,
+                            INT64_MAX,    INT64_MIN,      INT64_MIN + 9};
+
+// Scalars of 64 bits, however large: bounds that they make are those of wrapping arithmetic, or none.
+TEST_F(TileClassifierTest, FarScalars) {
+  const char *const masks[] = {
+      // One that is compared as it is.
+      "%keep = arith.cmpi slt, %j, %a : index",
+      R"(%distance = arith.subi %i, %j : index
+         %near = arith.cmpi slt, %distance, %a : index
+         %past = arith.cmpi sge, %distance, %b : index
+         %keep = arith.andi %near, %past : i1)",
+      // Sums and products, of two or with a position.
+      R"(%sum = arith.addi %a, %b : index
+         %keep = arith.cmpi slt, %j, %sum : index)",
+      R"(%last = arith.addi %i, %a : index
+         %keep = arith.cmpi sle, %j, %last : index)",
+      R"(%last = arith.addi %i, %a : index
+         %distance = arith.subi %last, %j : index
+         %near = arith.cmpi slt, %distance, %b : index
+         %past = arith.cmpi sge, %last, %j : index
+         %keep = arith.andi %near, %past : i1)",
+      R"(%c = arith.constant 1099511627 : index
+         %product = arith.muli %a, %c : index
+         %last = arith.addi %product, %i : index
+         %keep = arith.cmpi sge, %last, %j : index)",
+      R"(%x = arith.subi %j, %a : index
+         %y = arith.subi %i, %b : index
+         %keep = arith.cmpi sle, %x, %y : index)",
+      // Quotients and remainders.
+      R"(%c = arith.constant 1048576 : index
+         %last = arith.floordivsi %a, %c : index
+         %keep = arith.cmpi slt, %j, %last : index)",
+      R"(%c = arith.constant 3 : index
+         %x = arith.addi %i, %a : index
+         %y = arith.remsi %x, %c : index
+         %z = arith.remsi %j, %c : index
+         %keep = arith.cmpi eq, %y, %z : index)",
+      // Cases.
+      R"(%first = arith.maxsi %a, %b : index
+         %keep = arith.cmpi sge, %j, %first : index)",
+      R"(%distance = arith.subi %j, %a : index
+         %size = math.absi %distance : index
+         %keep = arith.cmpi slt, %size, %b : index)",
+      "%keep = arith.cmpi ult, %j, %a : index",
+      // What an operand holds: nothing is known of a difference that overflows, though %wide itself is small.
+      R"(%c = arith.constant 5 : i64
+         %ten = arith.constant 10 : i64
+         %small = arith.cmpi slt, %wide, %c : i64
+         %row = arith.index_cast %i : index to i64
+         %distance = arith.subi %row, %wide : i64
+         %near = arith.cmpi slt, %distance, %ten : i64
+         %keep = arith.andi %small, %near : i1)",
+  };
+  Setting setting = packDocuments(2, 10);
+  for (int64_t key = 0; key < 20; key += 2)
+    setting.wide[key] = key % 4 ? INT64_MIN : INT64_MAX;
+  SmallVector<int64_t> values(std::begin(kFar), std::end(kFar));
+  values.append({-4, 0, 3, 9});
+  for (const char *body : masks)
+    for (int64_t a : values)
+      for (int64_t b : values) {
+        if (!StringRef(body).contains("%b") && b != 0)
+          continue;
+        setting.a = a;
+        setting.b = b;
+        Tiles tiles = run(body, setting, 4, 5);
+        if (HasFailure())
+          FAIL() << body << "\na " << a << " b " << b;
+        // Scalars that are near still skip.
+        if (std::abs(a) < 10 && std::abs(b) < 10 && StringRef(body).contains("sle, %x, %y"))
+          EXPECT_EQ(tiles.visited, tiles.needed);
+      }
+}
+
 /// Writes the lines of one random predicate.
 class Generator {
 public:
@@ -329,9 +408,9 @@ private:
       if (choose(4) == 0)
         return constant(choose(2) ? choose(40) - 10 : choose(1 << 16), type);
       if (type == "i64")
-        return choose(2) ? "%wide" : add("arith.index_cast " + pick({"%i", "%j", "%a"}) + " : index to i64");
+        return choose(2) ? "%wide" : add("arith.index_cast " + pick({"%i", "%j", "%a", "%b"}) + " : index to i64");
       if (type == "index")
-        return pick({"%i", "%j", "%i", "%j", "%a"});
+        return pick({"%i", "%j", "%i", "%j", "%a", "%b"});
       return pick({"%rowid", "%keyid", "%n"});
     }
     std::string x = makeInteger(depth + 1, type);
@@ -413,6 +492,12 @@ TEST_F(TileClassifierTest, RandomPredicatesAreSound) {
                            [&](int64_t pair) { return pair / setting.rows < 6 ? 1 : generator.choose(2); });
     setting.table = repeat(13, [&](int64_t position) { return position * position % 7 - 2; });
     setting.a = generator.choose(12) - 2;
+    setting.b = generator.choose(12) - 2;
+    // Numbers that sums and products overflow with, or that say "no limit".
+    if (seed % 4 == 1)
+      setting.a = kFar[generator.choose(std::size(kFar))];
+    if (seed % 4 == 1 && seed % 8 == 5)
+      setting.b = kFar[generator.choose(std::size(kFar))];
     setting.n = seed % 3 ? generator.choose(9) : INT32_MAX - 2;
     isUnderstood = true;
     Tiles tiles = this->run(body, setting, 4, 5);

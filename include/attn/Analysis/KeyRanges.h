@@ -38,11 +38,8 @@ struct KeyRangeSymbol {
   };
   Kind kind;
   /// A value of the mask region that is the same for all rows and keys of a tile: an integer that is read as signed
-  /// (i1: as 0 or 1), and as the nearest number of [-kLargestSymbol, kLargestSymbol].
+  /// (i1: as 0 or 1).
   mlir::Value value;
-
-  /// Larger numbers of 64 bits ("no limit") would overflow in bounds.
-  static constexpr int64_t kLargestSymbol = int64_t(1) << 40;
 
   bool operator==(const KeyRangeSymbol &other) const { return kind == other.kind && value == other.value; }
 };
@@ -99,6 +96,10 @@ struct KeyRangeReason {
 /// those who read this.
 struct KeyRanges {
   llvm::SmallVector<KeyRangeSymbol> symbols;
+  /// Symbols of kind RegionValue and offsets are read as the nearest number of [-largestSymbol, largestSymbol]: no step
+  /// overflows 64 bits then. One that is compared as it is, with positions, may be any number ("no limit"). Where steps
+  /// need the number itself, they see that it is beyond half of this, and visit every key with the mask.
+  int64_t largestSymbol = int64_t(1) << 41;
   llvm::SmallVector<KeyRangeStep> steps;
   llvm::SmallVector<KeySegment> segments;
   /// First key and end of all visited keys (steps).
@@ -119,6 +120,8 @@ struct KeyRanges {
   /// The sets that ranges were derived from, as text: kept and masked pairs, visited keys or tiles, those with a masked
   /// pair.
   std::vector<std::string> kept, masked, visited, withMasked;
+  /// Names of the symbols that have to lie within half of largestSymbol for these.
+  std::vector<std::string> limited;
 };
 
 /// Derives the ranges of all row tiles at once, as formulas: the time does not depend on N and M.
@@ -126,7 +129,8 @@ struct KeyRanges {
 /// Understood are `arith` on i1 and on integers (sums, differences, products with and quotients by constants, minimum,
 /// maximum, selections, comparisons), `math.absi` and `attn.index`. What depends on neither row nor key is a symbol,
 /// whatever computes it. Anything else is unknown: it removes no key, and nothing that needs it is Full or Tail.
-/// Arithmetic of 64 bits is taken not to overflow; narrower arithmetic is unknown unless it carries `nsw`.
+/// Arithmetic of 64 bits on scalars that might overflow is told apart at run time (largestSymbol), on anything else it
+/// is unknown, as is narrower arithmetic unless it carries `nsw`. N, M and positions without offset are below 2^31.
 KeyRanges computeKeyRanges(const MaskProblem &problem);
 
 } // namespace attn

@@ -12,7 +12,8 @@ using namespace mlir;
 namespace attn {
 
 KeyBounds::KeyBounds(RowTile &tile, const KeyRanges &ranges)
-    : tile(tile), rewriter(tile.rewriter), loc(tile.loc), firstStep(ranges.symbols.size()) {
+    : tile(tile), rewriter(tile.rewriter), loc(tile.loc), largestSymbol(ranges.largestSymbol),
+      firstStep(ranges.symbols.size()) {
   for (const KeyRangeSymbol &symbol : ranges.symbols)
     values.push_back(getSymbol(symbol));
   for (const KeyRangeStep &step : ranges.steps) {
@@ -44,9 +45,9 @@ OpFoldResult KeyBounds::getSymbol(const KeyRangeSymbol &symbol) {
   case KeyRangeSymbol::Kind::KeyCount:
     return tile.sizes[tile.loops.key];
   case KeyRangeSymbol::Kind::RowOffset:
-    return tile.getPosition(tile.rowLoop, zero);
+    return clamp(tile.getPosition(tile.rowLoop, zero));
   case KeyRangeSymbol::Kind::KeyOffset:
-    return tile.getPosition(tile.loops.key, zero);
+    return clamp(tile.getPosition(tile.loops.key, zero));
   case KeyRangeSymbol::Kind::RegionValue:
     return toIndex(hoist(symbol.value));
   }
@@ -86,20 +87,26 @@ Value KeyBounds::hoist(Value value) {
   return hoisted[value] = result;
 }
 
+OpFoldResult KeyBounds::clamp(OpFoldResult value) {
+  if (std::optional<int64_t> constant = getConstantIntValue(value))
+    return rewriter.getIndexAttr(std::clamp(*constant, -largestSymbol, largestSymbol));
+  Value atLeast =
+      arith::MaxSIOp::create(rewriter, loc, tile.index(value), tile.index(rewriter.getIndexAttr(-largestSymbol)));
+  return arith::MinSIOp::create(rewriter, loc, atLeast, tile.index(rewriter.getIndexAttr(largestSymbol))).getResult();
+}
+
 OpFoldResult KeyBounds::toIndex(Value value) {
-  APInt constant;
-  constexpr int64_t largest = KeyRangeSymbol::kLargestSymbol;
   Type type = value.getType();
   if (type.isInteger(1))
     return arith::IndexCastUIOp::create(rewriter, loc, rewriter.getIndexType(), value).getResult();
+  APInt constant;
   if (matchPattern(value, m_ConstantInt(&constant)))
-    return rewriter.getIndexAttr(std::clamp(constant.getSExtValue(), -largest, largest));
+    return clamp(rewriter.getIndexAttr(constant.getSExtValue()));
   if (!type.isIndex())
     value = arith::IndexCastOp::create(rewriter, loc, rewriter.getIndexType(), value);
   if (!type.isIndex() && type.getIntOrFloatBitWidth() <= 32)
     return value;
-  Value atLeast = arith::MaxSIOp::create(rewriter, loc, value, tile.index(rewriter.getIndexAttr(-largest)));
-  return arith::MinSIOp::create(rewriter, loc, atLeast, tile.index(rewriter.getIndexAttr(largest))).getResult();
+  return clamp(value);
 }
 
 Value KeyBounds::areNonNegative(AffineMap map, Value number) {

@@ -26,12 +26,14 @@ private:
   mlir::OpFoldResult getSymbol(const KeyRangeSymbol &symbol);
   mlir::Value hoist(mlir::Value value);
   mlir::OpFoldResult toIndex(mlir::Value value);
+  mlir::OpFoldResult clamp(mlir::OpFoldResult value);
   /// All results of `map` are at least 0.
   mlir::Value areNonNegative(mlir::AffineMap map, mlir::Value number);
 
   RowTile &tile;
   mlir::RewriterBase &rewriter;
   mlir::Location loc;
+  int64_t largestSymbol;
   /// Symbols, then steps.
   llvm::SmallVector<mlir::OpFoldResult> values;
   unsigned firstStep;

@@ -270,3 +270,44 @@ func.func @parity_and_causal(%q: tensor<?x4xf32>, %k: tensor<?x4xf32>, %v: tenso
     }
   return %0 : tensor<?x3xf32>
 }
+
+// -----
+
+// A scalar of 64 bits that is added to a position might overflow. Within 2^40 the loops are those of the formulas; beyond
+// that the loops without mask are empty, and the one with mask visits all keys.
+
+#q = affine_map<(i, j, d, e) -> (i, d)>
+#k = affine_map<(i, j, d, e) -> (j, d)>
+#v = affine_map<(i, j, d, e) -> (j, e)>
+#o = affine_map<(i, j, d, e) -> (i, e)>
+#plan = #attn.plan<online, rows_minor, rows = 16, keys = 12, lanes = 8, register_tile = [4, 2]>
+
+//   CHECK-DAG: #[[$ROOM:.+]] = affine_map<()[s0] -> (-s0 + 1099511627776, s0 + 1099511627776)>
+// CHECK-LABEL: func.func @far_scalars_visit_all
+//  CHECK-SAME:   %[[AHEAD:[^ ]+]]: index
+//       CHECK:     %[[M:.+]] = tensor.dim %arg1
+//       CHECK:     %[[LOW:.+]] = arith.maxsi %[[AHEAD]], %c-2199023255552
+//       CHECK:     %[[NEAR:.+]] = arith.minsi %[[LOW]], %c2199023255552
+//       CHECK:     %[[ROOM:.+]] = affine.min #[[$ROOM]]()[%[[NEAR]]]
+//       CHECK:     %[[INSIDE:.+]] = arith.cmpi sge, %[[ROOM]], %c0
+//       CHECK:     %[[FULL:.+]] = arith.select %[[INSIDE]], %{{.+}}, %c0
+//       CHECK:     %[[END:.+]] = arith.select %[[INSIDE]], %{{.+}}, %[[M]]
+//       CHECK:     scf.for %{{.+}} = %c0 to %[[FULL]] step %c12
+//   CHECK-NOT:       mask
+//       CHECK:     scf.for %{{.+}} = %[[FULL]] to %[[END]] step %c12
+//       CHECK:       attn.online {{.+}} mask {
+func.func @far_scalars_visit_all(%q: tensor<?x4xf32>, %k: tensor<?x4xf32>, %v: tensor<?x3xf32>, %o: tensor<?x3xf32>,
+                                 %ahead: index) -> tensor<?x3xf32> {
+  %0 = attn.generic ins(%q, %k, %v : tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x3xf32>)
+    captures(%ahead : index) outs(out %o : tensor<?x3xf32>) maps [#q, #k, #v, #o] normalizer(#attn.softmax)
+    {attn.plan = #plan}
+    mask {
+    ^bb0(%a: index):
+      %i = attn.index 0
+      %j = attn.index 1
+      %last = arith.addi %i, %a : index
+      %keep = arith.cmpi sle, %j, %last : index
+      attn.yield %keep : i1
+    }
+  return %0 : tensor<?x3xf32>
+}
