@@ -9,7 +9,7 @@ import ast
 import pathlib
 import sys
 
-SOURCES = ("_core.pyi", "_errors.py", "_library.py", "_sdpa.py")
+SOURCES = ("_core.pyi", "_errors.py", "_explain.py", "_library.py", "_sdpa.py")
 
 
 def read_package(package):

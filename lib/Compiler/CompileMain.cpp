@@ -144,6 +144,6 @@ int attn::compileMain(int argc, char **argv, const DialectRegistry &registry) {
   if (failed(input.parse(kTool, line.input)))
     return 1;
   if (line.explain)
-    return failed(explain(*input.module, *topics, options));
+    return failed(explain(*input.module, *topics, options, llvm::outs()));
   return failed(run(*input.module, line, emit, line.stopAfter, options));
 }

@@ -56,10 +56,11 @@ LogicalResult attn::lowerToStage(ModuleOp module, Stage last, const CompileOptio
   });
 }
 
-LogicalResult attn::explain(ModuleOp module, const Explain &what, const CompileOptions &options) {
+LogicalResult attn::explain(ModuleOp module, const Explain &what, const CompileOptions &options,
+                            llvm::raw_ostream &os) {
   return runPasses(module, options, [&](OpPassManager &pm) {
     buildCPUPipeline(pm, options.startAfter, Stage::Plan, options.target.cpu);
-    addExplanation(pm, what, options.target.cpu);
+    addExplanation(pm, what, options.target.cpu, os);
     return success();
   });
 }

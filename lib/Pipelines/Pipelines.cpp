@@ -57,9 +57,9 @@ void buildCPUPipeline(OpPassManager &pm, Stage from, Stage to, const CPUDescript
   addStage(Stage::Target, StageContract::Target, [&] { buildTargetStage(pm, cpu); });
 }
 
-void addExplanation(OpPassManager &pm, const Explain &what, const CPUDescription &cpu) {
+void addExplanation(OpPassManager &pm, const Explain &what, const CPUDescription &cpu, llvm::raw_ostream &os) {
   if (what.mask)
-    pm.addPass(createAttnExplainMasksPass({what.values}));
+    pm.addPass(createAttnExplainMasksPass({what.values}, os));
   if (!what.plan)
     return;
   AttnExplainPlanPassOptions options;
@@ -67,7 +67,7 @@ void addExplanation(OpPassManager &pm, const Explain &what, const CPUDescription
   options.json = what.json;
   options.shapes.assign(what.shapes.begin(), what.shapes.end());
   options.scalars.assign(what.scalars.begin(), what.scalars.end());
-  pm.addPass(createAttnExplainPlanPass(options));
+  pm.addPass(createAttnExplainPlanPass(options, os));
 }
 
 } // namespace attn

@@ -157,6 +157,17 @@ module's own.)")
       },
       "module"_a, "pipeline"_a);
   m.def(
+      "explain_plan",
+      [](const python::Module &module, std::vector<std::string> shapes, std::vector<std::string> scalars,
+         const std::string &cpu) {
+        Explain what;
+        what.plan = what.json = true;
+        what.shapes = std::move(shapes);
+        what.scalars = std::move(scalars);
+        return unlocked([&] { return module.explain(what, cpu); });
+      },
+      "module"_a, "shapes"_a, "scalars"_a, "cpu"_a);
+  m.def(
       "compile",
       [](const python::Module &module, const std::vector<std::string> &cpus, unsigned optLevel) {
         Compiled compiled = unlocked([&] { return module.compile(cpus, optLevel); });

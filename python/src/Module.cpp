@@ -189,6 +189,17 @@ std::shared_ptr<Module> Module::runPipeline(const std::string &pipeline) const {
   return result;
 }
 
+std::string Module::explain(const Explain &what, const std::string &cpu) const {
+  CompileOptions options = makeOptions(cpu, Stage::Plan);
+  Work work(*this);
+  OwningOpRef<ModuleOp> copy = op->clone();
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  if (failed(attn::explain(*copy, what, options, os)))
+    work.diagnostics.raise();
+  return text;
+}
+
 /// Finds out, for each result of a function, which size of which argument each unknown size of it is. `scratch` is
 /// changed.
 static std::vector<std::vector<SizeSource>> findResultSizes(func::FuncOp scratch) {

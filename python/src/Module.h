@@ -44,6 +44,8 @@ public:
   std::shared_ptr<Module> runStages(const std::string &stage, const std::string &cpu) const;
   /// A new module of the same stage: this one after "builtin.module(...)".
   std::shared_ptr<Module> runPipeline(const std::string &pipeline) const;
+  /// What the plan stage understood and decided for the processor, printed.
+  std::string explain(const Explain &what, const std::string &cpu) const;
   /// `cpus` as attn-compile --cpu takes them: of several, each call goes to the last that the machine can run.
   Compiled compile(const std::vector<std::string> &cpus, unsigned optLevel) const;
 

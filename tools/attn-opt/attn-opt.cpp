@@ -33,7 +33,7 @@ int main(int argc, char **argv) {
   config.setPassPipelineSetupFn([&](mlir::PassManager &pm) -> mlir::LogicalResult {
     if (mlir::failed(withoutExplanation.setupPassPipeline(pm)))
       return mlir::failure();
-    attn::addExplanation(pm, *topics, attn::CPUDescription());
+    attn::addExplanation(pm, *topics, attn::CPUDescription(), llvm::outs());
     return mlir::success();
   });
   std::string error;

@@ -44,8 +44,9 @@ struct CompiledModule {
 /// left as it is.
 mlir::LogicalResult lowerToStage(mlir::ModuleOp module, Stage last, const CompileOptions &options);
 
-/// Runs the stages up to `plan`, then prints to standard output what `what` asks for (addExplanation()).
-mlir::LogicalResult explain(mlir::ModuleOp module, const Explain &what, const CompileOptions &options);
+/// Runs the stages up to `plan`, then prints to `os` what `what` asks for (addExplanation()).
+mlir::LogicalResult explain(mlir::ModuleOp module, const Explain &what, const CompileOptions &options,
+                            llvm::raw_ostream &os);
 
 /// Lowers `module` to an ELF object whose only global symbols are the entry points of its
 /// kernels. Fails with a diagnostic on `module`, also when it has no kernel or the object would need other symbols.

@@ -12,6 +12,9 @@
 namespace mlir {
 class OpPassManager;
 } // namespace mlir
+namespace llvm {
+class raw_ostream;
+} // namespace llvm
 
 namespace attn {
 
@@ -64,9 +67,9 @@ struct Explain {
   std::vector<std::string> shapes, scalars;
 };
 
-/// Prints to standard output what was understood of and decided for the module as the plan stage leaves it, without
-/// changing it. `cpu` is what the plans were made for.
-void addExplanation(mlir::OpPassManager &pm, const Explain &what, const CPUDescription &cpu);
+/// Prints to `os`, which outlives `pm`, what was understood of and decided for the module as the plan stage leaves it,
+/// without changing it. `cpu` is what the plans were made for.
+void addExplanation(mlir::OpPassManager &pm, const Explain &what, const CPUDescription &cpu, llvm::raw_ostream &os);
 
 } // namespace attn
 

@@ -14,6 +14,8 @@ using namespace attn;
 namespace {
 struct ExplainMasks : attn::impl::AttnExplainMasksPassBase<ExplainMasks> {
   using AttnExplainMasksPassBase::AttnExplainMasksPassBase;
+  ExplainMasks(AttnExplainMasksPassOptions options, llvm::raw_ostream &os)
+      : AttnExplainMasksPassBase(std::move(options)), os(&os) {}
 
   void runOnOperation() override {
     std::string error;
@@ -22,9 +24,15 @@ struct ExplainMasks : attn::impl::AttnExplainMasksPassBase<ExplainMasks> {
       emitError(UnknownLoc::get(&getContext())) << "values of attn-explain-masks: " << error;
       return signalPassFailure();
     }
-    if (failed(explainMasks(getOperation(), *parsed, llvm::outs())))
+    if (failed(explainMasks(getOperation(), *parsed, *os)))
       return signalPassFailure();
     markAllAnalysesPreserved();
   }
+
+  llvm::raw_ostream *os = &llvm::outs();
 };
 } // namespace
+
+std::unique_ptr<Pass> attn::createAttnExplainMasksPass(AttnExplainMasksPassOptions options, llvm::raw_ostream &os) {
+  return std::make_unique<ExplainMasks>(std::move(options), os);
+}

@@ -108,6 +108,8 @@ static void addCosts(PlanExplanation &explanation, GenericOp copy, IndexEvaluato
 namespace {
 struct ExplainPlan : attn::impl::AttnExplainPlanPassBase<ExplainPlan> {
   using AttnExplainPlanPassBase::AttnExplainPlanPassBase;
+  ExplainPlan(AttnExplainPlanPassOptions options, llvm::raw_ostream &os)
+      : AttnExplainPlanPassBase(std::move(options)), os(&os) {}
 
   void runOnOperation() override {
     if (failed(explain()))
@@ -136,8 +138,8 @@ struct ExplainPlan : attn::impl::AttnExplainPlanPassBase<ExplainPlan> {
     module.walk([&](GenericOp op) { ops.push_back(op); });
     copy->walk([&](GenericOp op) { copies.push_back(op); });
     TargetDescription target{vectorBits, vectorRegisters, l1Bytes, l2Bytes, hasBf16Dot};
-    std::string text;
-    llvm::raw_string_ostream os(text);
+    std::string text; // nothing is printed unless all is well
+    llvm::raw_string_ostream textStream(text);
     for (auto [op, copied] : llvm::zip_equal(ops, copies)) {
       auto plan = op->getAttrOfType<PlanAttr>(kPlanName);
       if (!plan)
@@ -147,10 +149,16 @@ struct ExplainPlan : attn::impl::AttnExplainPlanPassBase<ExplainPlan> {
         return failure();
       PlanExplanation explanation(op, plan, std::move(*choice));
       addCosts(explanation, copied, evaluator);
-      json ? explanation.printJson(os) : explanation.print(os);
+      json ? explanation.printJson(textStream) : explanation.print(textStream);
     }
-    llvm::outs() << text;
+    *os << text;
     return success();
   }
+
+  llvm::raw_ostream *os = &llvm::outs();
 };
 } // namespace
+
+std::unique_ptr<Pass> attn::createAttnExplainPlanPass(AttnExplainPlanPassOptions options, llvm::raw_ostream &os) {
+  return std::make_unique<ExplainPlan>(std::move(options), os);
+}

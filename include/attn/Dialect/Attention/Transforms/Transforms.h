@@ -24,6 +24,10 @@ enum class StageContract { Normalize, Plan, Tile, Linalg, Target };
 #define GEN_PASS_REGISTRATION
 #include "attn/Dialect/Attention/Transforms/Passes.h.inc"
 
+/// The passes that print to standard output, but to `os`, which outlives them.
+std::unique_ptr<mlir::Pass> createAttnExplainMasksPass(AttnExplainMasksPassOptions options, llvm::raw_ostream &os);
+std::unique_ptr<mlir::Pass> createAttnExplainPlanPass(AttnExplainPlanPassOptions options, llvm::raw_ostream &os);
+
 /// Replaces `op` by an attn.generic, views of its operands and results, and assertions for what types leave open.
 GenericOp normalize(mlir::RewriterBase &rewriter, SdpaOp op);
 
