@@ -49,7 +49,8 @@ LogicalResult BodyVectorizer::visitIndexOp(Operation &op) {
     }
     return success();
   }
-  if (!isa<arith::ArithDialect>(op.getDialect()) || op.getNumResults() != 1)
+  bool hasLanes = isa<arith::ArithDialect>(op.getDialect()) || isa<math::AbsIOp>(op);
+  if (!hasLanes || op.getNumResults() != 1)
     return op.emitError("'") << op.getName() << "' has no form on lanes of index";
   bool isUnsigned = isa<arith::DivUIOp, arith::RemUIOp, arith::MinUIOp, arith::MaxUIOp>(op);
   if (auto cmp = dyn_cast<arith::CmpIOp>(op))

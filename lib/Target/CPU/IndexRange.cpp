@@ -4,6 +4,7 @@
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Matchers.h"
@@ -125,6 +126,12 @@ std::optional<IndexRange> getIndexRange(Value value) {
     return getAffineRange(max.getAffineMap(), max.getMapOperands(), /*isMin=*/false);
   if (isa<arith::IndexCastOp, arith::ExtSIOp>(op))
     return getIndexRange(op->getOperand(0));
+  if (auto absolute = dyn_cast<math::AbsIOp>(op)) {
+    auto range = getIndexRange(absolute.getOperand());
+    if (!range || range->lo == std::numeric_limits<int64_t>::min())
+      return std::nullopt;
+    return IndexRange{std::max<int64_t>({range->lo, -range->hi, 0}), std::max(range->hi, -range->lo)};
+  }
   if (auto select = dyn_cast<arith::SelectOp>(op)) {
     auto a = getIndexRange(select.getTrueValue()), b = getIndexRange(select.getFalseValue());
     if (a && b)
