@@ -303,6 +303,19 @@ private:
   SmallVector<Value> scoreOperands, maskOperands, captures;
 };
 
+/// What repeats is sliced, and upstream takes no slice at position 0 of a dimension of static size 0.
+LogicalResult checkBroadcasts(SdpaOp op) {
+  for (auto [name, operand] : {std::pair("bias", op.getBias()), std::pair("mask", op.getMask())}) {
+    if (!operand)
+      continue;
+    ArrayRef<int64_t> shape = cast<RankedTensorType>(operand.getType()).getShape();
+    if (llvm::is_contained(shape, 1) && llvm::is_contained(shape, 0))
+      return op.emitError("cannot normalize '")
+             << name << "' that repeats beside a static size 0: give that dimension an unknown size";
+  }
+  return success();
+}
+
 struct AttnNormalizePass : attn::impl::AttnNormalizePassBase<AttnNormalizePass> {
   void runOnOperation() override {
     SmallVector<SdpaOp> named;
@@ -313,6 +326,9 @@ struct AttnNormalizePass : attn::impl::AttnNormalizePassBase<AttnNormalizePass> 
       else if (auto generic = dyn_cast<GenericOp>(op); generic && !generic->hasAttr(kCheckedName))
         generics.push_back(generic);
     });
+    for (SdpaOp op : named)
+      if (failed(checkBroadcasts(op)))
+        return signalPassFailure();
     IRRewriter rewriter(&getContext());
     for (SdpaOp op : named) {
       rewriter.setInsertionPoint(op);

@@ -45,6 +45,12 @@ static FailureOr<PlanAttr> checkTileable(GenericOp op, const LoopInfo &loops, Ar
     if (sizes[loop] == 0)
       return op.emitError("cannot tile with '") << letter << "' of size 0";
   }
+  // The parallel loop would fold away, and with it all that makes the function a kernel.
+  for (auto [kind, numbers] : {std::pair("batch", &loops.batch), std::pair("row", &loops.row)})
+    for (unsigned loop : *numbers)
+      if (sizes[loop] == 0)
+        return op.emitError("cannot tile results without elements: ")
+               << kind << " loop " << loop << " has the static size 0; kernels take 0 for sizes that are unknown";
   int64_t rows = sizes[getTiledRowLoop(loops, sizes)];
   if (plan.getOrientation() == Orientation::RowsMajor && (ShapedType::isDynamic(rows) || rows % plan.getRows() != 0)) {
     InFlightDiagnostic diag =

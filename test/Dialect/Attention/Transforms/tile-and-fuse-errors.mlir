@@ -79,3 +79,19 @@ func.func @rows_major_has_no_tail(%q: tensor<5x4xf32>, %k: tensor<7x4xf32>, %v: 
     outs(out %o : tensor<5x3xf32>) maps [#q, #k, #v, #o] normalizer(#attn.softmax) {attn.plan = #plan}
   return %0 : tensor<5x3xf32>
 }
+
+// -----
+
+#q = affine_map<(i, j, d, e) -> (i, d)>
+#k = affine_map<(i, j, d, e) -> (j, d)>
+#v = affine_map<(i, j, d, e) -> (j, e)>
+#o = affine_map<(i, j, d, e) -> (i, e)>
+#plan = #attn.plan<online, rows_minor, rows = 8, keys = 4, lanes = 8, register_tile = [2, 1]>
+
+func.func @no_rows(%q: tensor<0x4xf32>, %k: tensor<7x4xf32>, %v: tensor<7x3xf32>, %o: tensor<0x3xf32>)
+    -> tensor<0x3xf32> {
+  // expected-error @below {{cannot tile results without elements: row loop 0 has the static size 0; kernels take 0 for sizes that are unknown}}
+  %0 = attn.generic ins(%q, %k, %v : tensor<0x4xf32>, tensor<7x4xf32>, tensor<7x3xf32>)
+    outs(out %o : tensor<0x3xf32>) maps [#q, #k, #v, #o] normalizer(#attn.softmax) {attn.plan = #plan}
+  return %0 : tensor<0x3xf32>
+}
