@@ -102,17 +102,23 @@ static FailureOr<reference::Normalizer> getNormalizer(GenericOp op) {
   return *normalizer;
 }
 
+static reference::FloatFormat getFormat(Type tensor) {
+  Type type = getElementTypeOrSelf(tensor);
+  return type.isBF16()  ? reference::kBF16
+         : type.isF16() ? reference::kF16
+         : type.isF64() ? reference::kF64
+                        : reference::kF32;
+}
+
 static reference::KernelModel getModel(GenericOp op, const InterpreterOptions &options) {
-  Type type = getElementTypeOrSelf(op.getQuery().getType());
   reference::KernelModel model;
-  if (type.isBF16())
-    model = reference::KernelModel::narrow(reference::kBF16);
-  else if (type.isF16())
-    model = reference::KernelModel::narrow(reference::kF16);
-  else if (type.isF64()) {
-    model.accumulator = model.out = model.weight = reference::kF64;
+  if (op.getAccumulatorType().isF64()) {
+    model.accumulator = reference::kF64;
     model.exp2Error = 4e-16; // two units: as good as a maths library
   }
+  // Weights meet V in the format of Q; out may be stored in another.
+  model.weight = op.getAccumulatorType().isF64() ? reference::kF64 : getFormat(op.getQuery().getType());
+  model.out = getFormat(op.getInits().front().getType());
   model.confidence = options.confidence;
   if (auto plan = op->getAttrOfType<PlanAttr>(kPlanName))
     model.keyTile = plan.getKeys();

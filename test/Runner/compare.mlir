@@ -97,3 +97,15 @@ func.func @one_column(%q: tensor<2x4x?x16xf32> {attn.name = "q"}, %k: tensor<2x2
      : (tensor<2x4x?x16xf32>, tensor<2x2x?x16xf32>, tensor<2x2x?x24xf32>) -> tensor<2x4x?x24xf32>
   return %o : tensor<2x4x?x24xf32>
 }
+
+// An out narrower than Q is judged as it is stored.
+// RUN: attn-run %s --func=narrow_out --compare
+func.func @narrow_out(%q: tensor<21x8xf32>, %k: tensor<7x8xf32>, %v: tensor<7x8xf32>) -> tensor<21x8xbf16> {
+  %init = tensor.empty() : tensor<21x8xbf16>
+  %o = attn.generic ins(%q, %k, %v : tensor<21x8xf32>, tensor<7x8xf32>, tensor<7x8xf32>)
+    outs(out %init : tensor<21x8xbf16>)
+    maps [affine_map<(i, j, d, e) -> (i, d)>, affine_map<(i, j, d, e) -> (j, d)>,
+          affine_map<(i, j, d, e) -> (j, e)>, affine_map<(i, j, d, e) -> (i, e)>]
+    scale(1.0) normalizer(#attn.softmax)
+  return %o : tensor<21x8xbf16>
+}
