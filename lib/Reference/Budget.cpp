@@ -100,9 +100,11 @@ public:
     return weight * std::expm1(units * unit) + floor;
   }
 
+  /// To an infinity: a key with -inf for a score is not kept.
+  bool scoresMayOverflow() const { return facts.magnitude * kLog2E > model.accumulator.largest() / 4; }
+
 private:
   bool hasNarrowWeights() const { return model.weight.precision < model.accumulator.precision; }
-  bool scoresMayOverflow() const { return facts.magnitude * kLog2E > model.accumulator.largest() / 4; }
 
   /// Error of one score of the given value, whatever the key.
   double scoreUnits(double score) const {
@@ -193,9 +195,15 @@ Results attn::reference::tolerances(const Problem &problem, const Evaluation &ev
   size_t number = 0;
   for (bool more = rows.count() > 0; more; more = rows.next()) {
     const RowFacts &facts = evaluation.rows[number++];
-    if (facts.undefined || facts.keptKeys == 0)
+    if (facts.keptKeys == 0)
       continue;
     RowBudget budget(problem, facts, model, tiles, problem.loops[classes->d].extent);
+    if (facts.undefined) {
+      if (problem.weights && budget.scoresMayOverflow())
+        for (int64_t j = 0; j < numKeys; ++j)
+          tolerance.weights->values[rows.offsetIn(*problem.weights, j)] = kInf;
+      continue;
+    }
     for (int64_t e = 0; e < problem.loops[classes->e].extent; ++e) {
       int64_t offset = rows.offsetIn(problem.outLoops, 0, e);
       tolerance.out.values[offset] = budget.forOut(results.out.values[offset], evaluation.valueMagnitude.values[offset],

@@ -56,6 +56,10 @@ RowWeights weigh(const Problem &problem, const std::vector<KeptKey> &kept, std::
     row.weights.assign(kept.size(), kNaN);
     row.lse = row.max = row.entropy = kNaN;
     row.facts.undefined = true;
+    // Whether other scores of the row may overflow, and then not be kept, shows in the weights.
+    for (const KeptKey &entry : kept)
+      if (std::isfinite(entry.magnitude))
+        row.facts.magnitude = std::max(row.facts.magnitude, entry.magnitude);
     return row;
   }
   if (isSoftmax(problem.normalizer))
