@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "Refusals.h"
+
+#include "llvm/ADT/STLExtras.h"
+
+using namespace attn;
+
+llvm::ArrayRef<Refusal> attn::getRefusals() {
+  static constexpr Refusal refusals[] = {
+      {RefusalKind::UnknownHeadSize, "cannot plan with 'D", "registers are assigned to D and Dv when compiling"},
+      {RefusalKind::UntiledNormalizer, "normalizer #attn.", "only softmax is compiled so far"},
+      {RefusalKind::UntiledResult, "' cannot be tiled yet: run attn-decompose-naively",
+       "entropy and top-k are not compiled so far"},
+      {RefusalKind::UnknownHeads, "cannot compile grouped heads of an unknown number of key heads",
+       "a dimension that is the product of two unknown sizes has no strides"},
+      {RefusalKind::Float64, "of f64 has no polynomial form here", "functions in registers are polynomials of f32"},
+      {RefusalKind::MathsLibrary, "would need a maths library at run time", "kernels link no library"},
+      {RefusalKind::Float16, "converting f16 takes instructions", "processors before F16C have none for f16"},
+      {RefusalKind::NoElements, "cannot tile results without elements", "there is nothing to compile"},
+      {RefusalKind::EmptyBroadcast, "that repeats beside a static size 0", "upstream refuses slices of nothing"},
+  };
+  return refusals;
+}
+
+std::optional<RefusalKind> attn::findRefusal(llvm::StringRef diagnostic) {
+  for (const Refusal &refusal : getRefusals())
+    if (diagnostic.contains(refusal.words))
+      return refusal.kind;
+  return std::nullopt;
+}
