@@ -77,34 +77,55 @@ LogicalResult BodyVectorizer::visitIndexOp(Operation &op) {
   return success();
 }
 
-/// A table read at positions that differ by lane: one scalar load a lane.
+/// Positions to read a table at, inside of it: those of rows that the last row tile does not have may lie behind its
+/// end.
+SmallVector<Value> BodyVectorizer::clampToTable(memref::LoadOp load, Value table) {
+  SmallVector<Value> indices;
+  for (auto [dim, index] : llvm::enumerate(load.getIndices())) {
+    Value value = map.lookupOrDefault(index);
+    Value first = arith::ConstantIndexOp::create(b, loc, 0), one = arith::ConstantIndexOp::create(b, loc, 1);
+    Value last = arith::SubIOp::create(b, loc, memref::DimOp::create(b, loc, table, dim), one);
+    if (auto lanes = dyn_cast<VectorType>(value.getType())) {
+      first = broadcast(arith::IndexCastOp::create(b, loc, lanes.getElementType(), first));
+      last = broadcast(arith::IndexCastOp::create(b, loc, lanes.getElementType(), last));
+    }
+    value = arith::MinSIOp::create(b, loc, value, last);
+    indices.push_back(arith::MaxSIOp::create(b, loc, value, first));
+  }
+  return indices;
+}
+
+/// A table read: at positions that differ by lane one scalar load a lane.
 Value BodyVectorizer::gather(Operation &op) {
   auto load = cast<memref::LoadOp>(op);
+  Value table = map.lookupOrDefault(load.getMemref());
+  SmallVector<Value> positions = clampToTable(load, table);
+  if (llvm::none_of(positions, [](Value position) { return isa<VectorType>(position.getType()); }))
+    return memref::LoadOp::create(b, loc, table, positions);
   Type type = VectorType::get({width}, load.getType());
   Value result = arith::ConstantOp::create(b, loc, type, b.getZeroAttr(type));
   for (int64_t lane = 0; lane < width; ++lane) {
     SmallVector<Value> indices;
-    for (Value index : load.getIndices()) {
-      Value value = map.lookupOrDefault(index);
-      if (isa<VectorType>(value.getType())) {
-        value = vector::ExtractOp::create(b, loc, value, lane);
-        value = arith::IndexCastOp::create(b, loc, b.getIndexType(), value);
+    for (Value position : positions) {
+      if (isa<VectorType>(position.getType())) {
+        position = vector::ExtractOp::create(b, loc, position, lane);
+        position = arith::IndexCastOp::create(b, loc, b.getIndexType(), position);
       }
-      indices.push_back(value);
+      indices.push_back(position);
     }
-    Value scalar = memref::LoadOp::create(b, loc, map.lookupOrDefault(load.getMemref()), indices);
+    Value scalar = memref::LoadOp::create(b, loc, table, indices);
     result = vector::InsertOp::create(b, loc, scalar, result, lane);
   }
   return result;
 }
 
 LogicalResult BodyVectorizer::visit(Operation &op) {
-  if (llvm::none_of(op.getOperands(), [&](Value v) { return isVector(v); })) {
-    b.clone(op, map);
-    return success();
-  }
   if (isa<memref::LoadOp>(op)) {
     map.map(op.getResult(0), gather(op));
+    return success();
+  }
+  if (llvm::none_of(op.getOperands(), [&](Value v) { return isVector(v); })) {
+    b.clone(op, map);
     return success();
   }
   auto isIndex = [](Value v) { return v.getType().isIndex(); };

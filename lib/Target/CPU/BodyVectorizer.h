@@ -3,6 +3,7 @@
 #ifndef ATTN_LIB_TARGET_CPU_BODYVECTORIZER_H
 #define ATTN_LIB_TARGET_CPU_BODYVECTORIZER_H
 
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/IRMapping.h"
 
@@ -26,6 +27,7 @@ public:
 private:
   mlir::LogicalResult visit(mlir::Operation &op);
   mlir::LogicalResult visitIndexOp(mlir::Operation &op);
+  llvm::SmallVector<mlir::Value> clampToTable(mlir::memref::LoadOp load, mlir::Value table);
   mlir::Value gather(mlir::Operation &load);
   mlir::Value laneInteger(mlir::Value original, unsigned bits);
 
