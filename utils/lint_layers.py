@@ -19,6 +19,7 @@ def room_of(path, rooms):
             path = "lib/" + path[len(prefix) :]
     folders = [(room["path"], room) for room in rooms]
     folders += [("lib/Runtime", room) for room in rooms if room["path"] == "runtime"]
+    folders += [("lib" + room["path"][7:], room) for room in rooms if room["path"].startswith("runtime/")]
     inside = [(len(folder), room["name"]) for folder, room in folders if path.startswith(folder + "/")]
     return next(room for room in rooms if room["name"] == max(inside)[1]) if inside else None
 

@@ -9,6 +9,7 @@
 #include "attn/Dialect/Attention/IR/Attention.h"
 #include "attn/Dialect/Attention/Transforms/Transforms.h"
 #include "attn/Target/CPU/Passes.h"
+#include "attn/Target/NVIDIA/Passes.h"
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -21,6 +22,7 @@ void attn::registerAttnPasses() {
   registerAttnToLinalgPasses();
   registerAttnPrepareAbiPasses();
   registerAttnTargetCPUPasses();
+  registerAttnTargetNVIDIAPasses();
 }
 
 void attn::registerAllDialects(mlir::DialectRegistry &registry) {
