@@ -126,8 +126,6 @@ int attn::compileMain(int argc, char **argv, const DialectRegistry &registry) {
     return reportError(kTool, "--emit=obj: expects a file name in -o, standard output is a terminal");
 
   CompileOptions options;
-  if (line.cpu.empty())
-    line.cpu.push_back("native");
   llvm::Expected<std::vector<Target>> targets = describeTargets(line.cpu);
   if (!targets)
     return reportError(kTool, llvm::toString(targets.takeError()));

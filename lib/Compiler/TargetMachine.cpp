@@ -51,10 +51,16 @@ static llvm::Error makeUnknownCpuError(llvm::StringRef cpu) {
   return llvm::createStringError("--cpu: unknown '" + cpu + "' (expected native, " + llvm::join(names, ", ") + ")");
 }
 
-llvm::Expected<Target> attn::describeTarget(llvm::StringRef cpu) {
+/// What LLVM knows of the features of `target`.
+static llvm::Expected<std::unique_ptr<llvm::MCSubtargetInfo>> createSubtarget(const Target &target) {
   llvm::Expected<const llvm::Target *> llvmTarget = findTarget();
   if (!llvmTarget)
     return llvmTarget.takeError();
+  return std::unique_ptr<llvm::MCSubtargetInfo>(
+      (*llvmTarget)->createMCSubtargetInfo(getTriple(), target.cpu.name, target.features));
+}
+
+llvm::Expected<Target> attn::describeTarget(llvm::StringRef cpu) {
   Target description;
   if (cpu == "native") {
     if (llvm::Triple(llvm::sys::getProcessTriple()).getArch() != llvm::Triple::x86_64)
@@ -66,9 +72,10 @@ llvm::Expected<Target> attn::describeTarget(llvm::StringRef cpu) {
       return makeUnknownCpuError(cpu);
     description.cpu.name = cpu;
   }
-  std::unique_ptr<llvm::MCSubtargetInfo> subtarget(
-      (*llvmTarget)->createMCSubtargetInfo(getTriple(), description.cpu.name, description.features));
-  auto has = [&](llvm::StringRef feature) { return subtarget->checkFeatures(("+" + feature).str()); };
+  auto subtarget = createSubtarget(description);
+  if (!subtarget)
+    return subtarget.takeError();
+  auto has = [&](llvm::StringRef feature) { return (*subtarget)->checkFeatures(("+" + feature).str()); };
   if (has("avx512f")) {
     description.cpu.vectorBits = 512;
     description.cpu.vectorRegisters = 32;
@@ -93,19 +100,19 @@ static bool isUsedByCode(llvm::StringRef feature) {
 }
 
 llvm::Expected<std::vector<std::string>> attn::getCodeFeatures(const Target &target) {
-  llvm::Expected<const llvm::Target *> llvmTarget = findTarget();
-  if (!llvmTarget)
-    return llvmTarget.takeError();
-  std::unique_ptr<llvm::MCSubtargetInfo> subtarget(
-      (*llvmTarget)->createMCSubtargetInfo(getTriple(), target.cpu.name, target.features));
+  auto subtarget = createSubtarget(target);
+  if (!subtarget)
+    return subtarget.takeError();
   std::vector<std::string> features;
-  for (const llvm::SubtargetFeatureKV &feature : subtarget->getAllProcessorFeatures())
-    if (isUsedByCode(feature.Key) && subtarget->checkFeatures(std::string("+") + feature.Key))
+  for (const llvm::SubtargetFeatureKV &feature : (*subtarget)->getAllProcessorFeatures())
+    if (isUsedByCode(feature.Key) && (*subtarget)->checkFeatures(std::string("+") + feature.Key))
       features.push_back(feature.Key);
   return features;
 }
 
 llvm::Expected<std::vector<Target>> attn::describeTargets(llvm::ArrayRef<std::string> cpus) {
+  if (cpus.empty())
+    return describeTargets({std::string("native")});
   std::vector<Target> targets;
   llvm::StringSet<> names;
   for (llvm::StringRef cpu : cpus) {
@@ -120,14 +127,12 @@ llvm::Expected<std::vector<Target>> attn::describeTargets(llvm::ArrayRef<std::st
 }
 
 llvm::Error attn::checkRunsHere(const Target &target) {
-  llvm::Expected<const llvm::Target *> llvmTarget = findTarget();
-  if (!llvmTarget)
-    return llvmTarget.takeError();
-  std::unique_ptr<llvm::MCSubtargetInfo> subtarget(
-      (*llvmTarget)->createMCSubtargetInfo(getTriple(), target.cpu.name, target.features));
+  auto subtarget = createSubtarget(target);
+  if (!subtarget)
+    return subtarget.takeError();
   std::string missing;
   for (const auto &feature : llvm::sys::getHostCPUFeatures())
-    if (!feature.second && isUsedByCode(feature.first()) && subtarget->checkFeatures(("+" + feature.first()).str()))
+    if (!feature.second && isUsedByCode(feature.first()) && (*subtarget)->checkFeatures(("+" + feature.first()).str()))
       missing += (missing.empty() ? "" : ", ") + feature.first().str();
   if (missing.empty())
     return llvm::Error::success();

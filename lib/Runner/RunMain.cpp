@@ -242,8 +242,6 @@ int attn::runMain(int argc, char **argv, const DialectRegistry &registry) {
     return reportError(kTool, llvm::toString(settings.takeError()));
   CompileOptions options;
   options.optLevel = line.optLevel;
-  if (line.cpu.empty())
-    line.cpu.push_back("native");
   llvm::Expected<std::vector<Target>> targets = describeTargets(line.cpu);
   if (!targets)
     return reportError(kTool, llvm::toString(targets.takeError()));

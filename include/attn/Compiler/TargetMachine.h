@@ -31,7 +31,8 @@ struct Target {
 /// ("x86-64-v3", "znver4"). The error of an unknown name lists those accepted.
 llvm::Expected<Target> describeTarget(llvm::StringRef cpu);
 
-/// Describes each of `cpus`, as describeTarget() does. A name that stands twice is an error.
+/// Describes each of `cpus`, as describeTarget() does; none are "native". A name that stands twice is an
+/// error.
 llvm::Expected<std::vector<Target>> describeTargets(llvm::ArrayRef<std::string> cpus);
 
 /// LLVM's names of the features of `target` whose instructions a code generator chooses by itself, "avx2" among them.
