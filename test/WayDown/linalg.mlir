@@ -4,13 +4,13 @@
 // Takes tile.mlir. Leaves linalg ops on tiles, each with a role (`attn.role`), in the same loops, and views as
 // arguments:
 //
-//   - attn.online becomes seven steps: scores S = K Q (role qk); the mask, where there is one, with the maximum of the
-//     tile for each row; the state: the new maximum m and the factor alpha = 2^(old m - m) (role softmax);
-//     sum := alpha sum (role rescale); weights P = 2^(S - m) in the place of S, added to the sum (role softmax);
+//   - attn.online becomes six steps: scores S = K Q (role qk); the mask, where there is one, with the maximum of the
+//     tile for each row; the state: the new maximum m, the factor alpha = 2^(old m - m) and the
+//     sum times alpha (role softmax); weights P = 2^(S - m) in the place of S, added to the sum (role softmax);
 //     acc := alpha acc (role rescale); acc += V P (role pv). Scores lie as acc does, rows last: [keys, rows].
 //   - m = -inf would make -inf - -inf, a NaN, of rows that have seen no key. Nothing is smaller than the lowest finite
 //     float, so that is subtracted instead.
-//   - A guarded step writes the weight -1 where a key is not kept, and the sum over V leaves that key out.
+//   - A guarded step writes the weight -inf where a key is not kept, and the sum over V leaves that key out.
 //   - Maxima are a comparison and a selection: one instruction (vmaxps), and NaN does not get lost.
 //   - Each op updates its destination in place. Bufferisation finds that no tensor needs a copy, because every
 //     tensor.empty here is filled once and handed from op to op; two fills of equal tensors must not be made one.
@@ -68,13 +68,9 @@
   indexing_maps = [affine_map<(j, i) -> (j, i)>, affine_map<(j, i) -> (i)>],
   iterator_types = ["reduction", "parallel"], attn.role = "softmax"
 }
-#state = { // (tile maximum, m, alpha)
-  indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>, affine_map<(i) -> (i)>],
+#state = { // (tile maximum, m, sum, alpha)
+  indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>, affine_map<(i) -> (i)>, affine_map<(i) -> (i)>],
   iterator_types = ["parallel"], attn.role = "softmax"
-}
-#rescaleSum = { // (alpha, sum)
-  indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>],
-  iterator_types = ["parallel"], attn.role = "rescale"
 }
 #weights = { // (m, S and then P, sum)
   indexing_maps = [affine_map<(j, i) -> (i)>, affine_map<(j, i) -> (j, i)>, affine_map<(j, i) -> (i)>],
@@ -117,13 +113,11 @@
 //       CHECK:       %[[S:.+]] = linalg.generic {{.+}} ins(%[[KT]], %[[QT]] : {{.+}} {attn.role = "qk"}
 //       CHECK:         arith.addf {{.+}} fastmath<contract>
 //       CHECK:       %[[TILE_MAX:.+]] = linalg.generic {{.+}} ins(%[[S]] : {{.+}} {attn.role = "softmax"}
-//       CHECK:       %[[M:.+]]:2 = linalg.generic {{.+}} ins(%[[TILE_MAX]] : {{.+}} outs(%[[MAX]],
+//       CHECK:       %[[M:.+]]:3 = linalg.generic {{.+}} ins(%[[TILE_MAX]] : {{.+}} outs(%[[MAX]], %[[SUM]],
 //       CHECK:         math.exp2 {{.+}} {attn.non_positive}
-//       CHECK:       %[[L:.+]] = linalg.generic {{.+}} ins(%[[M]]#1 : {{.+}} outs(%[[SUM]] :
-//  CHECK-SAME:         {attn.role = "rescale"}
-//       CHECK:       %[[P:.+]]:2 = linalg.generic {{.+}} ins(%[[M]]#0 : {{.+}} outs(%[[S]], %[[L]] :
+//       CHECK:       %[[P:.+]]:2 = linalg.generic {{.+}} ins(%[[M]]#0 : {{.+}} outs(%[[S]], %[[M]]#1 :
 //       CHECK:         math.exp2 {{.+}} {attn.non_positive}
-//       CHECK:       %[[A:.+]] = linalg.generic {{.+}} ins(%[[M]]#1 : {{.+}} outs(%[[ACC]] :
+//       CHECK:       %[[A:.+]] = linalg.generic {{.+}} ins(%[[M]]#2 : {{.+}} outs(%[[ACC]] :
 //  CHECK-SAME:         {attn.role = "rescale"}
 //       CHECK:       %[[A1:.+]] = linalg.generic {{.+}} ins(%{{.+}}, %[[P]]#0 : {{.+}} outs(%[[A]] :
 //  CHECK-SAME:         {attn.role = "pv"}
@@ -135,7 +129,7 @@
 //       CHECK:       linalg.fill {{.*}}attn.role = "redo"
 //       CHECK:       scf.for
 //       CHECK:         linalg.generic {{.+}} {attn.role = "pv"}
-//       CHECK:           arith.cmpf olt
+//       CHECK:           arith.cmpf oeq
 //       CHECK:           arith.select
 //       CHECK:     linalg.generic {{.+}} {attn.role = "finalize"}
 //       CHECK:     %[[ROWS:.+]] = linalg.generic {{.+}} {attn.role = "unpack"}
@@ -155,7 +149,6 @@ func.func @dense(%qView: !view, %kView: !view, %vView: !view, %outView: !view)
   %one = arith.constant 1.0 : f32
   %minusInf = arith.constant 0xFF800000 : f32
   %lowest = arith.constant -3.40282347E+38 : f32
-  %notKept = arith.constant -1.0 : f32
   %factor = arith.constant 0.18033688 : f32 // scale * log2(e) = 0.125 * 1.442695
   %batches = tensor.dim %q, %c0 : !bnhd
   %n = tensor.dim %q, %c1 : !bnhd
@@ -234,22 +227,18 @@ func.func @dense(%qView: !view, %kView: !view, %vView: !view, %outView: !view)
       } -> !row
 
       %alphaEmpty = tensor.empty() : !row
-      %m1:2 = linalg.generic #state ins(%tileMax : !row) outs(%max, %alphaEmpty : !row, !row) {
-      ^bb0(%x: f32, %old: f32, %unused: f32):
+      %m1:3 = linalg.generic #state ins(%tileMax : !row) outs(%max, %sum, %alphaEmpty : !row, !row, !row) {
+      ^bb0(%x: f32, %old: f32, %oldSum: f32, %unused: f32):
         %isLarger = arith.cmpf ogt, %x, %old : f32
         %new = arith.select %isLarger, %x, %old : f32
         %isFinite = arith.cmpf ogt, %new, %lowest : f32
         %finite = arith.select %isFinite, %new, %lowest : f32
         %difference = arith.subf %old, %finite : f32
         %alpha = math.exp2 %difference {attn.non_positive} : f32
-        linalg.yield %new, %alpha : f32, f32
-      } -> (!row, !row)
-      %sumScaled = linalg.generic #rescaleSum ins(%m1#1 : !row) outs(%sum : !row) {
-      ^bb0(%alpha: f32, %old: f32):
-        %new = arith.mulf %alpha, %old : f32
-        linalg.yield %new : f32
-      } -> !row
-      %p:2 = linalg.generic #weights ins(%m1#0 : !row) outs(%s, %sumScaled : !tile, !row) {
+        %scaled = arith.mulf %alpha, %oldSum : f32
+        linalg.yield %new, %scaled, %alpha : f32, f32, f32
+      } -> (!row, !row, !row)
+      %p:2 = linalg.generic #weights ins(%m1#0 : !row) outs(%s, %m1#1 : !tile, !row) {
       ^bb0(%largest: f32, %score: f32, %old: f32):
         %isFinite = arith.cmpf ogt, %largest, %lowest : f32
         %finite = arith.select %isFinite, %largest, %lowest : f32
@@ -259,7 +248,7 @@ func.func @dense(%qView: !view, %kView: !view, %vView: !view, %outView: !view)
         linalg.yield %weight, %new : f32, f32
       } -> (!tile, !row)
 
-      %accScaled = linalg.generic #rescale ins(%m1#1 : !row) outs(%acc : !tile) {
+      %accScaled = linalg.generic #rescale ins(%m1#2 : !row) outs(%acc : !tile) {
       ^bb0(%alpha: f32, %old: f32):
         %new = arith.mulf %alpha, %old : f32
         linalg.yield %new : f32
@@ -299,22 +288,18 @@ func.func @dense(%qView: !view, %kView: !view, %vView: !view, %outView: !view)
       } -> !row
 
       %alphaEmpty = tensor.empty() : !row
-      %m1:2 = linalg.generic #state ins(%tileMax : !row) outs(%max, %alphaEmpty : !row, !row) {
-      ^bb0(%x: f32, %old: f32, %unused: f32):
+      %m1:3 = linalg.generic #state ins(%tileMax : !row) outs(%max, %sum, %alphaEmpty : !row, !row, !row) {
+      ^bb0(%x: f32, %old: f32, %oldSum: f32, %unused: f32):
         %isLarger = arith.cmpf ogt, %x, %old : f32
         %new = arith.select %isLarger, %x, %old : f32
         %isFinite = arith.cmpf ogt, %new, %lowest : f32
         %finite = arith.select %isFinite, %new, %lowest : f32
         %difference = arith.subf %old, %finite : f32
         %alpha = math.exp2 %difference {attn.non_positive} : f32
-        linalg.yield %new, %alpha : f32, f32
-      } -> (!row, !row)
-      %sumScaled = linalg.generic #rescaleSum ins(%m1#1 : !row) outs(%sum : !row) {
-      ^bb0(%alpha: f32, %old: f32):
-        %new = arith.mulf %alpha, %old : f32
-        linalg.yield %new : f32
-      } -> !row
-      %p:2 = linalg.generic #weights ins(%m1#0 : !row) outs(%s, %sumScaled : !part, !row) {
+        %scaled = arith.mulf %alpha, %oldSum : f32
+        linalg.yield %new, %scaled, %alpha : f32, f32, f32
+      } -> (!row, !row, !row)
+      %p:2 = linalg.generic #weights ins(%m1#0 : !row) outs(%s, %m1#1 : !part, !row) {
       ^bb0(%largest: f32, %score: f32, %old: f32):
         %isFinite = arith.cmpf ogt, %largest, %lowest : f32
         %finite = arith.select %isFinite, %largest, %lowest : f32
@@ -324,7 +309,7 @@ func.func @dense(%qView: !view, %kView: !view, %vView: !view, %outView: !view)
         linalg.yield %weight, %new : f32, f32
       } -> (!part, !row)
 
-      %accScaled = linalg.generic #rescale ins(%m1#1 : !row) outs(%acc : !tile) {
+      %accScaled = linalg.generic #rescale ins(%m1#2 : !row) outs(%acc : !tile) {
       ^bb0(%alpha: f32, %old: f32):
         %new = arith.mulf %alpha, %old : f32
         linalg.yield %new : f32
@@ -386,22 +371,18 @@ func.func @dense(%qView: !view, %kView: !view, %vView: !view, %outView: !view)
         } -> !row
 
         %alphaEmpty = tensor.empty() : !row
-        %m1:2 = linalg.generic #state ins(%tileMax : !row) outs(%max, %alphaEmpty : !row, !row) {
-        ^bb0(%x: f32, %old: f32, %unused: f32):
+        %m1:3 = linalg.generic #state ins(%tileMax : !row) outs(%max, %sum, %alphaEmpty : !row, !row, !row) {
+        ^bb0(%x: f32, %old: f32, %oldSum: f32, %unused: f32):
           %isLarger = arith.cmpf ogt, %x, %old : f32
           %new = arith.select %isLarger, %x, %old : f32
           %isFinite = arith.cmpf ogt, %new, %lowest : f32
           %finite = arith.select %isFinite, %new, %lowest : f32
           %difference = arith.subf %old, %finite : f32
           %alpha = math.exp2 %difference {attn.non_positive} : f32
-          linalg.yield %new, %alpha : f32, f32
-        } -> (!row, !row)
-        %sumScaled = linalg.generic #rescaleSum ins(%m1#1 : !row) outs(%sum : !row) {
-        ^bb0(%alpha: f32, %old: f32):
-          %new = arith.mulf %alpha, %old : f32
-          linalg.yield %new : f32
-        } -> !row
-        %p:2 = linalg.generic #weights ins(%m1#0 : !row) outs(%s, %sumScaled : !part, !row) {
+          %scaled = arith.mulf %alpha, %oldSum : f32
+          linalg.yield %new, %scaled, %alpha : f32, f32, f32
+        } -> (!row, !row, !row)
+        %p:2 = linalg.generic #weights ins(%m1#0 : !row) outs(%s, %m1#1 : !part, !row) {
         ^bb0(%largest: f32, %score: f32, %old: f32):
           %isFinite = arith.cmpf ogt, %largest, %lowest : f32
           %finite = arith.select %isFinite, %largest, %lowest : f32
@@ -409,12 +390,12 @@ func.func @dense(%qView: !view, %kView: !view, %vView: !view, %outView: !view)
           %weight = math.exp2 %difference {attn.non_positive} : f32
           %isNotKept = arith.cmpf oeq, %score, %minusInf : f32
           %counted = arith.select %isNotKept, %zero, %weight : f32
-          %stored = arith.select %isNotKept, %notKept, %weight : f32
           %new = arith.addf %old, %counted : f32
+          %stored = arith.select %isNotKept, %minusInf, %counted : f32
           linalg.yield %stored, %new : f32, f32
         } -> (!part, !row)
 
-        %accScaled = linalg.generic #rescale ins(%m1#1 : !row) outs(%acc : !tile) {
+        %accScaled = linalg.generic #rescale ins(%m1#2 : !row) outs(%acc : !tile) {
         ^bb0(%alpha: f32, %old: f32):
           %new = arith.mulf %alpha, %old : f32
           linalg.yield %new : f32
@@ -423,7 +404,7 @@ func.func @dense(%qView: !view, %kView: !view, %vView: !view, %outView: !view)
         ^bb0(%value: f32, %weight: f32, %old: f32):
           %product = arith.mulf %value, %weight fastmath<contract> : f32
           %new = arith.addf %old, %product fastmath<contract> : f32
-          %isNotKept = arith.cmpf olt, %weight, %zero : f32
+          %isNotKept = arith.cmpf oeq, %weight, %minusInf : f32
           %counted = arith.select %isNotKept, %old, %new : f32
           linalg.yield %counted : f32
         } -> !tile
@@ -476,13 +457,11 @@ func.func @dense(%qView: !view, %kView: !view, %vView: !view, %outView: !view)
 //       CHECK:       %[[S:.+]] = linalg.generic {{.+}} ins(%[[KT]], %[[QT]] : {{.+}} {attn.role = "qk"}
 //       CHECK:         arith.addf {{.+}} fastmath<contract>
 //       CHECK:       %[[TILE_MAX:.+]] = linalg.generic {{.+}} ins(%[[S]] : {{.+}} {attn.role = "softmax"}
-//       CHECK:       %[[M:.+]]:2 = linalg.generic {{.+}} ins(%[[TILE_MAX]] : {{.+}} outs(%[[MAX]],
+//       CHECK:       %[[M:.+]]:3 = linalg.generic {{.+}} ins(%[[TILE_MAX]] : {{.+}} outs(%[[MAX]], %[[SUM]],
 //       CHECK:         math.exp2 {{.+}} {attn.non_positive}
-//       CHECK:       %[[L:.+]] = linalg.generic {{.+}} ins(%[[M]]#1 : {{.+}} outs(%[[SUM]] :
-//  CHECK-SAME:         {attn.role = "rescale"}
-//       CHECK:       %[[P:.+]]:2 = linalg.generic {{.+}} ins(%[[M]]#0 : {{.+}} outs(%[[S]], %[[L]] :
+//       CHECK:       %[[P:.+]]:2 = linalg.generic {{.+}} ins(%[[M]]#0 : {{.+}} outs(%[[S]], %[[M]]#1 :
 //       CHECK:         math.exp2 {{.+}} {attn.non_positive}
-//       CHECK:       %[[A:.+]] = linalg.generic {{.+}} ins(%[[M]]#1 : {{.+}} outs(%[[ACC]] :
+//       CHECK:       %[[A:.+]] = linalg.generic {{.+}} ins(%[[M]]#2 : {{.+}} outs(%[[ACC]] :
 //  CHECK-SAME:         {attn.role = "rescale"}
 //       CHECK:       %[[A1:.+]] = linalg.generic {{.+}} ins(%{{.+}}, %[[P]]#0 : {{.+}} outs(%[[A]] :
 //  CHECK-SAME:         {attn.role = "pv"}
@@ -498,7 +477,7 @@ func.func @dense(%qView: !view, %kView: !view, %vView: !view, %outView: !view)
 //       CHECK:       linalg.fill {{.*}}attn.role = "redo"
 //       CHECK:       scf.for
 //       CHECK:         linalg.generic {{.+}} {attn.role = "pv"}
-//       CHECK:           arith.cmpf olt
+//       CHECK:           arith.cmpf oeq
 //       CHECK:           arith.select
 //       CHECK:     linalg.generic {{.+}} {attn.role = "finalize"}
 //       CHECK:     %[[ROWS:.+]] = linalg.generic {{.+}} {attn.role = "unpack"}
@@ -518,7 +497,6 @@ func.func @causal(%qView: !view, %kView: !view, %vView: !view, %outView: !view)
   %one = arith.constant 1.0 : f32
   %minusInf = arith.constant 0xFF800000 : f32
   %lowest = arith.constant -3.40282347E+38 : f32
-  %notKept = arith.constant -1.0 : f32
   %factor = arith.constant 0.18033688 : f32 // scale * log2(e) = 0.125 * 1.442695
   %batches = tensor.dim %q, %c0 : !bnhd
   %n = tensor.dim %q, %c1 : !bnhd
@@ -602,22 +580,18 @@ func.func @causal(%qView: !view, %kView: !view, %vView: !view, %outView: !view)
       } -> !row
 
       %alphaEmpty = tensor.empty() : !row
-      %m1:2 = linalg.generic #state ins(%tileMax : !row) outs(%max, %alphaEmpty : !row, !row) {
-      ^bb0(%x: f32, %old: f32, %unused: f32):
+      %m1:3 = linalg.generic #state ins(%tileMax : !row) outs(%max, %sum, %alphaEmpty : !row, !row, !row) {
+      ^bb0(%x: f32, %old: f32, %oldSum: f32, %unused: f32):
         %isLarger = arith.cmpf ogt, %x, %old : f32
         %new = arith.select %isLarger, %x, %old : f32
         %isFinite = arith.cmpf ogt, %new, %lowest : f32
         %finite = arith.select %isFinite, %new, %lowest : f32
         %difference = arith.subf %old, %finite : f32
         %alpha = math.exp2 %difference {attn.non_positive} : f32
-        linalg.yield %new, %alpha : f32, f32
-      } -> (!row, !row)
-      %sumScaled = linalg.generic #rescaleSum ins(%m1#1 : !row) outs(%sum : !row) {
-      ^bb0(%alpha: f32, %old: f32):
-        %new = arith.mulf %alpha, %old : f32
-        linalg.yield %new : f32
-      } -> !row
-      %p:2 = linalg.generic #weights ins(%m1#0 : !row) outs(%s, %sumScaled : !tile, !row) {
+        %scaled = arith.mulf %alpha, %oldSum : f32
+        linalg.yield %new, %scaled, %alpha : f32, f32, f32
+      } -> (!row, !row, !row)
+      %p:2 = linalg.generic #weights ins(%m1#0 : !row) outs(%s, %m1#1 : !tile, !row) {
       ^bb0(%largest: f32, %score: f32, %old: f32):
         %isFinite = arith.cmpf ogt, %largest, %lowest : f32
         %finite = arith.select %isFinite, %largest, %lowest : f32
@@ -627,7 +601,7 @@ func.func @causal(%qView: !view, %kView: !view, %vView: !view, %outView: !view)
         linalg.yield %weight, %new : f32, f32
       } -> (!tile, !row)
 
-      %accScaled = linalg.generic #rescale ins(%m1#1 : !row) outs(%acc : !tile) {
+      %accScaled = linalg.generic #rescale ins(%m1#2 : !row) outs(%acc : !tile) {
       ^bb0(%alpha: f32, %old: f32):
         %new = arith.mulf %alpha, %old : f32
         linalg.yield %new : f32
@@ -674,22 +648,18 @@ func.func @causal(%qView: !view, %kView: !view, %vView: !view, %outView: !view)
       } -> (!part, !row)
 
       %alphaEmpty = tensor.empty() : !row
-      %m1:2 = linalg.generic #state ins(%kept#1 : !row) outs(%max, %alphaEmpty : !row, !row) {
-      ^bb0(%x: f32, %old: f32, %unused: f32):
+      %m1:3 = linalg.generic #state ins(%kept#1 : !row) outs(%max, %sum, %alphaEmpty : !row, !row, !row) {
+      ^bb0(%x: f32, %old: f32, %oldSum: f32, %unused: f32):
         %isLarger = arith.cmpf ogt, %x, %old : f32
         %new = arith.select %isLarger, %x, %old : f32
         %isFinite = arith.cmpf ogt, %new, %lowest : f32
         %finite = arith.select %isFinite, %new, %lowest : f32
         %difference = arith.subf %old, %finite : f32
         %alpha = math.exp2 %difference {attn.non_positive} : f32
-        linalg.yield %new, %alpha : f32, f32
-      } -> (!row, !row)
-      %sumScaled = linalg.generic #rescaleSum ins(%m1#1 : !row) outs(%sum : !row) {
-      ^bb0(%alpha: f32, %old: f32):
-        %new = arith.mulf %alpha, %old : f32
-        linalg.yield %new : f32
-      } -> !row
-      %p:2 = linalg.generic #weights ins(%m1#0 : !row) outs(%kept#0, %sumScaled : !part, !row) {
+        %scaled = arith.mulf %alpha, %oldSum : f32
+        linalg.yield %new, %scaled, %alpha : f32, f32, f32
+      } -> (!row, !row, !row)
+      %p:2 = linalg.generic #weights ins(%m1#0 : !row) outs(%kept#0, %m1#1 : !part, !row) {
       ^bb0(%largest: f32, %score: f32, %old: f32):
         %isFinite = arith.cmpf ogt, %largest, %lowest : f32
         %finite = arith.select %isFinite, %largest, %lowest : f32
@@ -699,7 +669,7 @@ func.func @causal(%qView: !view, %kView: !view, %vView: !view, %outView: !view)
         linalg.yield %weight, %new : f32, f32
       } -> (!part, !row)
 
-      %accScaled = linalg.generic #rescale ins(%m1#1 : !row) outs(%acc : !tile) {
+      %accScaled = linalg.generic #rescale ins(%m1#2 : !row) outs(%acc : !tile) {
       ^bb0(%alpha: f32, %old: f32):
         %new = arith.mulf %alpha, %old : f32
         linalg.yield %new : f32
@@ -768,22 +738,18 @@ func.func @causal(%qView: !view, %kView: !view, %vView: !view, %outView: !view)
         } -> (!part, !row)
 
         %alphaEmpty = tensor.empty() : !row
-        %m1:2 = linalg.generic #state ins(%kept#1 : !row) outs(%max, %alphaEmpty : !row, !row) {
-        ^bb0(%x: f32, %old: f32, %unused: f32):
+        %m1:3 = linalg.generic #state ins(%kept#1 : !row) outs(%max, %sum, %alphaEmpty : !row, !row, !row) {
+        ^bb0(%x: f32, %old: f32, %oldSum: f32, %unused: f32):
           %isLarger = arith.cmpf ogt, %x, %old : f32
           %new = arith.select %isLarger, %x, %old : f32
           %isFinite = arith.cmpf ogt, %new, %lowest : f32
           %finite = arith.select %isFinite, %new, %lowest : f32
           %difference = arith.subf %old, %finite : f32
           %alpha = math.exp2 %difference {attn.non_positive} : f32
-          linalg.yield %new, %alpha : f32, f32
-        } -> (!row, !row)
-        %sumScaled = linalg.generic #rescaleSum ins(%m1#1 : !row) outs(%sum : !row) {
-        ^bb0(%alpha: f32, %old: f32):
-          %new = arith.mulf %alpha, %old : f32
-          linalg.yield %new : f32
-        } -> !row
-        %p:2 = linalg.generic #weights ins(%m1#0 : !row) outs(%kept#0, %sumScaled : !part, !row) {
+          %scaled = arith.mulf %alpha, %oldSum : f32
+          linalg.yield %new, %scaled, %alpha : f32, f32, f32
+        } -> (!row, !row, !row)
+        %p:2 = linalg.generic #weights ins(%m1#0 : !row) outs(%kept#0, %m1#1 : !part, !row) {
         ^bb0(%largest: f32, %score: f32, %old: f32):
           %isFinite = arith.cmpf ogt, %largest, %lowest : f32
           %finite = arith.select %isFinite, %largest, %lowest : f32
@@ -791,12 +757,12 @@ func.func @causal(%qView: !view, %kView: !view, %vView: !view, %outView: !view)
           %weight = math.exp2 %difference {attn.non_positive} : f32
           %isNotKept = arith.cmpf oeq, %score, %minusInf : f32
           %counted = arith.select %isNotKept, %zero, %weight : f32
-          %stored = arith.select %isNotKept, %notKept, %weight : f32
           %new = arith.addf %old, %counted : f32
+          %stored = arith.select %isNotKept, %minusInf, %counted : f32
           linalg.yield %stored, %new : f32, f32
         } -> (!part, !row)
 
-        %accScaled = linalg.generic #rescale ins(%m1#1 : !row) outs(%acc : !tile) {
+        %accScaled = linalg.generic #rescale ins(%m1#2 : !row) outs(%acc : !tile) {
         ^bb0(%alpha: f32, %old: f32):
           %new = arith.mulf %alpha, %old : f32
           linalg.yield %new : f32
@@ -805,7 +771,7 @@ func.func @causal(%qView: !view, %kView: !view, %vView: !view, %outView: !view)
         ^bb0(%value: f32, %weight: f32, %old: f32):
           %product = arith.mulf %value, %weight fastmath<contract> : f32
           %new = arith.addf %old, %product fastmath<contract> : f32
-          %isNotKept = arith.cmpf olt, %weight, %zero : f32
+          %isNotKept = arith.cmpf oeq, %weight, %minusInf : f32
           %counted = arith.select %isNotKept, %old, %new : f32
           linalg.yield %counted : f32
         } -> !tile

@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/TypeUtilities.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 
 using namespace mlir;
 
@@ -60,6 +61,10 @@ SmallVector<Value> GenericBuilder::generic(StringRef role, const LoopOrder &orde
       [&](OpBuilder &nested, Location, ValueRange args) {
         SmallVector<Value> yielded = body(nested, args);
         linalg::YieldOp::create(nested, loc, yielded);
+        // Normalizers build everything that they know; one op wants a part of it.
+        for (Operation &nestedOp : llvm::make_early_inc_range(llvm::reverse(*nested.getInsertionBlock())))
+          if (isOpTriviallyDead(&nestedOp))
+            nestedOp.erase();
       },
       builder.getNamedAttr(kRoleName, builder.getStringAttr(role)));
   return SmallVector<Value>(op.getResults());

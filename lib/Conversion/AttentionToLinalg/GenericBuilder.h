@@ -47,7 +47,8 @@ public:
 
   GenericBuilder(mlir::OpBuilder &builder, mlir::Location loc) : builder(builder), loc(loc) {}
 
-  /// linalg.generic over `order`. A dimension is parallel if every out has it, else a reduction.
+  /// linalg.generic over `order`, without what in its body nobody uses. A dimension is parallel if every out has it,
+  /// else a reduction.
   llvm::SmallVector<mlir::Value> generic(llvm::StringRef role, const LoopOrder &order, llvm::ArrayRef<MappedTensor> ins,
                                          llvm::ArrayRef<MappedTensor> outs, Body body);
   /// linalg.fill of `dest` with `value`, a constant of its element type.

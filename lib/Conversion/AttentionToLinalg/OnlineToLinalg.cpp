@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// attn.online and attn.weights with softmax. The state update is one op with two results: as two ops, bufferisation
-// no longer sees that the new maximum lies where the old one did, and copies.
+// attn.online and attn.weights. The state update is one op with several results: as several ops, bufferisation no
+// longer sees that the new maximum lies where the old one did, and copies.
 #include "Scores.h"
 #include "attn/Conversion/AttentionToLinalg/AttentionToLinalg.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -26,117 +26,142 @@ PlanAttr findPlan(Operation *op, std::optional<PlanAttr> own) {
 ArrayRef<int64_t> getShape(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getShape(); }
 
 /// One attn.online. Names as in the op's description; members are null until their step ran.
-class OnlineSoftmax {
+class OnlineTile {
 public:
-  OnlineSoftmax(RewriterBase &rewriter, OnlineOp op, const ScoredTile &tile)
-      : rewriter(rewriter), linalg(rewriter, op.getLoc()), op(op), tile(tile), loc(op.getLoc()), type(tile.type),
+  OnlineTile(RewriterBase &rewriter, OnlineOp op, const ScoredTile &tile)
+      : rewriter(rewriter), linalg(rewriter, op.getLoc()), op(op), tile(tile), normalizer(op.getNormalizer()),
+        loc(op.getLoc()), type(cast<FloatType>(tile.type)),
         accMap(getMap(op.getIndexingMaps(), op.getIndexingMaps().size() - 2)),
         rowMap(getMap(op.getIndexingMaps(), op.getIndexingMaps().size() - 1)) {
     acc = {op.getInits()[0], accMap};
-    m = {op.getInits()[1], rowMap};
-    l = {op.getInits()[2], rowMap};
+    for (Value tensor : op.getInits().drop_front())
+      state.push_back({tensor, rowMap});
+    base = normalizer.getTileBase();
   }
 
   SmallVector<Value> run() {
-    lowestFinite = linalg.lowest(type);
     scores = buildSimilaritySum(rewriter, tile);
     finishScores();
     updateState();
-    exponentials();
+    weigh();
     accumulate();
-    return {acc.value, m.value, l.value};
+    SmallVector<Value> results{acc.value};
+    for (const MappedTensor &tensor : state)
+      results.push_back(tensor.value);
+    return results;
   }
 
 private:
-  /// Base-2 logits in place of the similarity sums, and their maximum over the tile.
+  /// Scores in the normalizer's base in place of the similarity sums, and their maximum over the tile if it is wanted.
   void finishScores() {
     ScoreEpilogue epilogue(rewriter, tile);
     LoopOrder order(getLoops(tile.map));
-    Value empty = linalg.empty(getShape(m.value), type);
-    tileMax = {linalg.fill("softmax", -std::numeric_limits<double>::infinity(), empty), rowMap};
+    bool hasMaximum = normalizer.hasMaximum();
+    if (hasMaximum) {
+      Value empty = linalg.empty(getShape(state[0].value), type);
+      tileMax = {linalg.fill("softmax", -std::numeric_limits<double>::infinity(), empty), rowMap};
+    }
     if (epilogue.isIdentity()) {
-      tileMax.value = linalg.generic("softmax", order, scores, tileMax, [&](OpBuilder &nested, ValueRange args) {
-        return SmallVector<Value>{selectMax(nested, loc, args[0], args[1])};
-      })[0];
+      if (hasMaximum)
+        tileMax.value = linalg.generic("softmax", order, scores, tileMax, [&](OpBuilder &nested, ValueRange args) {
+          return SmallVector<Value>{selectMax(nested, loc, args[0], args[1])};
+        })[0];
       return;
     }
-    SmallVector<Value> results = linalg.generic(
-        "softmax", order, epilogue.getOperands(), {scores, tileMax}, [&](OpBuilder &nested, ValueRange args) {
-          Value s = epilogue.build(nested, order, args.drop_back().back(), args.drop_back(2));
-          return SmallVector<Value>{s, selectMax(nested, loc, s, args.back())};
+    SmallVector<MappedTensor> outs{scores};
+    if (hasMaximum)
+      outs.push_back(tileMax);
+    size_t numOperands = epilogue.getOperands().size();
+    SmallVector<Value> results =
+        linalg.generic("softmax", order, epilogue.getOperands(), outs, [&](OpBuilder &nested, ValueRange args) {
+          Value s = epilogue.build(nested, order, args[numOperands], args.take_front(numOperands));
+          SmallVector<Value> yielded{s};
+          if (hasMaximum)
+            yielded.push_back(selectMax(nested, loc, s, args.back()));
+          return yielded;
         });
     scores.value = results[0];
-    tileMax.value = results[1];
+    if (hasMaximum)
+      tileMax.value = results[1];
   }
 
-  /// 2^x for an x that is a score or a maximum less a maximum that is not smaller.
-  Value exp2NonPositive(OpBuilder &nested, Value x) {
-    auto exp2 = math::Exp2Op::create(nested, loc, x);
-    exp2->setDiscardableAttr(kNonPositiveName, nested.getUnitAttr());
-    return exp2;
-  }
-
-  /// m' = max(m, tile maximum) and alpha = 2^(m - m').
+  /// The state with m' = max(m, tile maximum) and sums relative to it, and alpha, the factor for acc.
   void updateState() {
-    alpha = {linalg.empty(getShape(m.value), type), rowMap};
-    SmallVector<Value> results = linalg.generic(
-        "softmax", LoopOrder(getLoops(rowMap)), tileMax, {m, alpha}, [&](OpBuilder &nested, ValueRange args) {
-          Value newMax = selectMax(nested, loc, args[0], args[1]);
-          Value difference = arith::SubFOp::create(nested, loc, args[1], selectMax(nested, loc, newMax, lowestFinite));
-          return SmallVector<Value>{newMax, exp2NonPositive(nested, difference)};
+    if (!normalizer.hasMaximum())
+      return;
+    alpha = {linalg.empty(getShape(state[0].value), type), rowMap};
+    SmallVector<MappedTensor> outs(state);
+    outs.push_back(alpha);
+    SmallVector<Value> results =
+        linalg.generic("softmax", LoopOrder(getLoops(rowMap)), tileMax, outs, [&](OpBuilder &nested, ValueRange args) {
+          return normalizer.join(nested, loc, type, base, args.drop_front().drop_back(), args[0]);
         });
-    m.value = results[0];
-    alpha.value = results[1];
+    alpha.value = results.pop_back_val();
+    for (auto [tensor, result] : llvm::zip_equal(state, results))
+      tensor.value = result;
   }
 
-  /// x := alpha * x.
-  void rescale(MappedTensor &x) {
-    x.value = linalg.generic("rescale", LoopOrder(getLoops(x.map)), alpha, x, [&](OpBuilder &nested, ValueRange args) {
-      return SmallVector<Value>{arith::MulFOp::create(nested, loc, args[0], args[1])};
-    })[0];
-  }
-
-  /// p = 2^(s - m') in place of the scores, l = alpha * l + sum p before p is rounded. Guarded, p is -1 for what is not
-  /// kept.
-  void exponentials() {
-    rescale(l);
-    Value minusInfinity, zero, notKept;
-    if (op.getGuarded()) {
+  /// Weights in place of the scores, and the sums with their terms, before weights are rounded. Guarded, the weight of
+  /// what is not kept is -inf, which no other weight is.
+  void weigh() {
+    bool guarded = op.getGuarded(), hasMaximum = normalizer.hasMaximum();
+    bool mustSelect = guarded || !normalizer.isZeroAtMinusInfinity();
+    Value minusInfinity, zero;
+    if (mustSelect) {
       minusInfinity = linalg.negativeInfinity(type);
       zero = linalg.constant(type, 0.0);
-      notKept = linalg.constant(type, -1.0);
     }
     // In the place of the scores, or beside them where the weights are of another type.
     // With few rows the product with V waits for memory, and V is in no shape for pairs: weights stay as they are.
     bool inBf16 = tile.plan && tile.plan.getPrecision() == Precision::BF16 &&
-                  tile.plan.getOrientation() == Orientation::RowsMinor && !op.getGuarded();
-    MappedTensor weights = inBf16 ? buildScratch(rewriter, tile, rewriter.getBF16Type()) : scores;
-    SmallVector<MappedTensor> ins = {m};
+                  tile.plan.getOrientation() == Orientation::RowsMinor && !guarded;
+    SmallVector<MappedTensor> ins, outs{inBf16 ? buildScratch(rewriter, tile, rewriter.getBF16Type()) : scores};
+    if (hasMaximum)
+      ins.push_back(state[0]);
     if (inBf16)
       ins.push_back(scores);
-    SmallVector<Value> results = linalg.generic(
-        "softmax", LoopOrder(getLoops(tile.map)), ins, {weights, l}, [&](OpBuilder &nested, ValueRange args) {
-          Value s = args[1];
-          Value difference = arith::SubFOp::create(nested, loc, s, selectMax(nested, loc, args[0], lowestFinite));
-          Value p = exp2NonPositive(nested, difference), term = p;
-          if (op.getGuarded()) {
-            Value masked = arith::CmpFOp::create(nested, loc, arith::CmpFPredicate::OEQ, s, minusInfinity);
-            term = arith::SelectOp::create(nested, loc, masked, zero, p);
-            p = arith::SelectOp::create(nested, loc, masked, notKept, p);
+    MutableArrayRef<MappedTensor> sums = MutableArrayRef<MappedTensor>(state).drop_front(hasMaximum);
+    llvm::append_range(outs, sums);
+    SmallVector<Value> results =
+        linalg.generic("softmax", LoopOrder(getLoops(tile.map)), ins, outs, [&](OpBuilder &nested, ValueRange args) {
+          Value max = hasMaximum ? args[0] : Value(), s = args[hasMaximum];
+          SmallVector<Value> known;
+          if (hasMaximum)
+            known.push_back(max);
+          Value w = normalizer.weight(nested, loc, base, known, buildOne(nested, loc, type), s), masked;
+          if (mustSelect) {
+            masked = arith::CmpFOp::create(nested, loc, arith::CmpFPredicate::OEQ, s, minusInfinity);
+            w = arith::SelectOp::create(nested, loc, masked, zero, w);
           }
-          Value sum = arith::AddFOp::create(nested, loc, args.back(), term);
+          SmallVector<Value> yielded{w};
+          for (auto [sum, term] :
+               llvm::zip_equal(args.take_back(sums.size()), normalizer.terms(nested, loc, base, max, w, s)))
+            yielded.push_back(arith::AddFOp::create(nested, loc, sum, term));
+          if (guarded)
+            yielded[0] = arith::SelectOp::create(nested, loc, masked, minusInfinity, w);
           if (inBf16)
-            p = arith::TruncFOp::create(nested, loc, rewriter.getBF16Type(), p);
-          return SmallVector<Value>{p, sum};
+            yielded[0] = arith::TruncFOp::create(nested, loc, rewriter.getBF16Type(), w);
+          return yielded;
         });
     scores.value = results[0];
-    l.value = results[1];
+    for (auto [tensor, result] : llvm::zip_equal(sums, ArrayRef<Value>(results).drop_front()))
+      tensor.value = result;
+  }
+
+  /// acc := alpha * acc.
+  void rescale() {
+    if (!alpha.value)
+      return;
+    acc.value =
+        linalg.generic("rescale", LoopOrder(getLoops(accMap)), alpha, acc, [&](OpBuilder &nested, ValueRange args) {
+          return SmallVector<Value>{arith::MulFOp::create(nested, loc, args[0], args[1])};
+        })[0];
   }
 
   /// acc = alpha * acc + sum_j p(i,j) V[j,e]. Guarded, a key that is not kept is not multiplied.
   void accumulate() {
-    Value zero = op.getGuarded() ? linalg.constant(type, 0.0) : Value();
-    rescale(acc);
+    Value minusInfinity = op.getGuarded() ? linalg.negativeInfinity(type) : Value();
+    rescale();
     SmallVector<unsigned> loops = getLoops(accMap);
     loops.push_back(tile.loops.key);
     MappedTensor value = {op.getValue(), getMap(op.getIndexingMaps(), 2)};
@@ -146,7 +171,7 @@ private:
       Value product = arith::MulFOp::create(nested, loc, v, p, contract);
       Value sum = arith::AddFOp::create(nested, loc, args[2], product, contract);
       if (op.getGuarded()) {
-        Value skip = arith::CmpFOp::create(nested, loc, arith::CmpFPredicate::OLT, args[1], zero);
+        Value skip = arith::CmpFOp::create(nested, loc, arith::CmpFPredicate::OEQ, args[1], minusInfinity);
         sum = arith::SelectOp::create(nested, loc, skip, args[2], sum);
       }
       return SmallVector<Value>{sum};
@@ -157,18 +182,18 @@ private:
   GenericBuilder linalg;
   OnlineOp op;
   const ScoredTile &tile;
+  NormalizerInterface normalizer;
+  ExpBase base;
   Location loc;
-  Type type;
+  FloatType type;
   AffineMap accMap, rowMap;
-  MappedTensor acc, m, l, scores, tileMax, alpha;
-  Value lowestFinite;
+  SmallVector<MappedTensor> state;
+  MappedTensor acc, scores, tileMax, alpha;
 };
 
 } // namespace
 
 LogicalResult convertToLinalg(RewriterBase &rewriter, OnlineOp op) {
-  if (failed(checkNormalizer(op, op.getNormalizer())))
-    return failure();
   ScoredTile tile;
   tile.op = cast<ScoredOpInterface>(op.getOperation());
   tile.loops = getLoopInfo(op);
@@ -179,13 +204,11 @@ LogicalResult convertToLinalg(RewriterBase &rewriter, OnlineOp op) {
   if (failed(checkTile(tile)))
     return failure();
   rewriter.setInsertionPoint(op);
-  rewriter.replaceOp(op, OnlineSoftmax(rewriter, op, tile).run());
+  rewriter.replaceOp(op, OnlineTile(rewriter, op, tile).run());
   return success();
 }
 
 LogicalResult convertToLinalg(RewriterBase &rewriter, WeightsOp op) {
-  if (failed(checkNormalizer(op, op.getNormalizer())))
-    return failure();
   Location loc = op.getLoc();
   ArrayAttr maps = op.getIndexingMaps();
   ScoredTile tile;
@@ -206,22 +229,22 @@ LogicalResult convertToLinalg(RewriterBase &rewriter, WeightsOp op) {
   bool inPlace = weightMap == tile.map;
   MappedTensor scores = buildSimilaritySum(rewriter, tile, inPlace ? op.getInit() : Value());
   ScoreEpilogue epilogue(rewriter, tile);
-  Value lowest = linalg.lowest(tile.type), minusInfinity = linalg.negativeInfinity(tile.type);
-  Value zero = linalg.constant(tile.type, 0.0);
+  Value minusInfinity = linalg.negativeInfinity(tile.type), zero = linalg.constant(tile.type, 0.0);
   SmallVector<MappedTensor> ins(epilogue.getOperands());
   size_t numOperands = ins.size();
-  ins.push_back({op.getState()[0], rowMap});
-  ins.push_back({op.getState()[2], rowMap});
+  for (Value state : op.getState())
+    ins.push_back({state, rowMap});
   if (!inPlace)
     ins.push_back(scores);
   MappedTensor weights = inPlace ? scores : MappedTensor{op.getInit(), weightMap};
   LoopOrder order(getLoops(weightMap));
+  NormalizerInterface normalizer = op.getNormalizer();
   auto body = [&](OpBuilder &nested, ValueRange args) {
-    Value m = args[numOperands], factor = args[numOperands + 1];
-    Value s = epilogue.build(nested, order, args[numOperands + 2], args.take_front(numOperands));
-    Value difference = arith::SubFOp::create(nested, loc, s, selectMax(nested, loc, m, lowest));
-    Value p = math::Exp2Op::create(nested, loc, difference);
-    Value weight = arith::MulFOp::create(nested, loc, p, factor);
+    ValueRange state = args.slice(numOperands, op.getState().size());
+    Value s = epilogue.build(nested, order, args[numOperands + state.size()], args.take_front(numOperands));
+    Value weight = normalizer.weight(nested, loc, normalizer.getTileBase(), state.drop_back(), state.back(), s);
+    // The scores are computed anew, where the plan says bf16 by other instructions: they may exceed the maximum.
+    nested.getInsertionBlock()->walk([](math::Exp2Op exp2) { exp2->removeDiscardableAttr(kNonPositiveName); });
     Value masked = arith::CmpFOp::create(nested, loc, arith::CmpFPredicate::OEQ, s, minusInfinity);
     return SmallVector<Value>{arith::SelectOp::create(nested, loc, masked, zero, weight)};
   };

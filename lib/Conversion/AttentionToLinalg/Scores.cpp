@@ -66,13 +66,6 @@ Value inlineRegion(OpBuilder &builder, ScoredOpInterface op, Region &region, con
 
 } // namespace
 
-LogicalResult checkNormalizer(Operation *op, NormalizerInterface normalizer) {
-  if (isa<SoftmaxAttr>(normalizer))
-    return success();
-  return op->emitError("cannot convert normalizer ")
-         << normalizer << " to linalg, expected #attn.softmax: lower this op with attn-decompose-naively";
-}
-
 LogicalResult checkTile(const ScoredTile &tile) {
   AffineMap queryMap = getMap(tile.op.getIndexingMaps(), 0);
   auto queryType = cast<RankedTensorType>(tile.op.getQuery().getType());

@@ -21,9 +21,6 @@ struct ScoredTile {
   PlanAttr plan;
 };
 
-/// Reports what attn-convert-to-linalg cannot do with any of its ops: normalizers other than softmax.
-llvm::LogicalResult checkNormalizer(mlir::Operation *op, NormalizerInterface normalizer);
-
 /// Reports a tile whose score scratch would not have a static size.
 llvm::LogicalResult checkTile(const ScoredTile &tile);
 
@@ -37,7 +34,7 @@ MappedTensor buildScratch(mlir::OpBuilder &builder, const ScoredTile &tile, mlir
 /// a new scratch tensor.
 MappedTensor buildSimilaritySum(mlir::OpBuilder &builder, const ScoredTile &tile, mlir::Value destination = {});
 
-/// What is done to each similarity sum before it is an exponent of 2.
+/// What is done to each similarity sum before the normalizer sees it.
 class ScoreEpilogue {
 public:
   /// Creates constants and slices at `builder`'s insertion point.

@@ -5,23 +5,6 @@
 #k = affine_map<(i, j, d, e) -> (j, d)>
 #v = affine_map<(i, j, d, e) -> (j, e)>
 #acc = affine_map<(i, j, d, e) -> (e, i)>
-
-// Only softmax is known here; the error names what can run the others.
-
-func.func @normalizer(%q: tensor<8x64xf32>, %k: tensor<16x8xf32>, %v: tensor<16x4xf32>, %acc: tensor<4x64xf32>)
-    -> tensor<4x64xf32> {
-  // expected-error @below {{cannot convert normalizer #attn.sigmoid to linalg, expected #attn.softmax: lower this op with attn-decompose-naively}}
-  %r = attn.online ins(%q, %k, %v : tensor<8x64xf32>, tensor<16x8xf32>, tensor<16x4xf32>) outs(%acc : tensor<4x64xf32>)
-    maps [#q, #k, #v, #acc, affine_map<(i, j, d, e) -> (i)>] exponent_scale(1.000000e+00) normalizer(#attn.sigmoid)
-  return %r : tensor<4x64xf32>
-}
-
-// -----
-
-#q = affine_map<(i, j, d, e) -> (d, i)>
-#k = affine_map<(i, j, d, e) -> (j, d)>
-#v = affine_map<(i, j, d, e) -> (j, e)>
-#acc = affine_map<(i, j, d, e) -> (e, i)>
 #row = affine_map<(i, j, d, e) -> (i)>
 
 // Lanes are rows: their number must be known.

@@ -8,8 +8,8 @@
 #row = affine_map<(i, j, d, e) -> (i)>
 
 // Rows minor: scores are [keys, rows], loops are the output's dimensions and then the reduction. There is nothing to do to
-// the scores, so only their maximum is taken; the state is one op with two results; each rescale stands directly before
-// the reduction into the same destination.
+// the scores, so only their maximum is taken; the state is one op with three results; the rescale of acc stands directly
+// before the reduction into the same destination.
 
 //   CHECK-DAG: #[[$JI_D_K:.+]] = affine_map<(d0, d1, d2) -> (d0, d2)>
 //   CHECK-DAG: #[[$JI_D_Q:.+]] = affine_map<(d0, d1, d2) -> (d2, d1)>
@@ -30,14 +30,13 @@
 //  CHECK-SAME:     ins(%[[S]] {{.*}} attrs = {attn.role = "softmax"}
 //       CHECK:     %[[GT:.+]] = arith.cmpf ogt, %[[X:.+]], %[[T:.+]] : f32
 //       CHECK:     arith.select %[[GT]], %[[X]], %[[T]]
-//       CHECK:   %[[STATE:.+]]:2 = linalg.generic {{.*}} iterator_types = ["parallel"]} ins(%[[TM]] {{.*}} outs(%[[M]], %{{.+}} {{.*}} attrs = {attn.role = "softmax"}
+//       CHECK:   %[[STATE:.+]]:3 = linalg.generic {{.*}} iterator_types = ["parallel"]} ins(%[[TM]] {{.*}} outs(%[[M]], %[[L]], %{{.+}} {{.*}} attrs = {attn.role = "softmax"}
 //       CHECK:     math.exp2
-//       CHECK:   %[[L1:.+]] = linalg.generic {{.*}} ins(%[[STATE]]#1 {{.*}} outs(%[[L]] {{.*}} attrs = {attn.role = "rescale"}
 //       CHECK:   %[[P:.+]]:2 = linalg.generic {indexing_maps = [#[[$LANE]], #[[$ALL]], #[[$LANE]]], iterator_types = ["reduction", "parallel"]}
-//  CHECK-SAME:     ins(%[[STATE]]#0 {{.*}} outs(%[[S]], %[[L1]] {{.*}} attrs = {attn.role = "softmax"}
+//  CHECK-SAME:     ins(%[[STATE]]#0 {{.*}} outs(%[[S]], %[[STATE]]#1 {{.*}} attrs = {attn.role = "softmax"}
 //       CHECK:     math.exp2
 //   CHECK-NOT:     fastmath
-//       CHECK:   %[[A1:.+]] = linalg.generic {{.*}} ins(%[[STATE]]#1 {{.*}} outs(%[[ACC]] {{.*}} attrs = {attn.role = "rescale"}
+//       CHECK:   %[[A1:.+]] = linalg.generic {{.*}} ins(%[[STATE]]#2 {{.*}} outs(%[[ACC]] {{.*}} attrs = {attn.role = "rescale"}
 //       CHECK:   %[[A2:.+]] = linalg.generic {indexing_maps = [#[[$EIJ_V]], #[[$JI_D_Q]], #[[$PAIR]]],
 //  CHECK-SAME:     iterator_types = ["parallel", "parallel", "reduction"]} ins(%[[V]], %[[P]]#0 {{.*}} outs(%[[A1]] {{.*}} attrs = {attn.role = "pv"}
 //       CHECK:   return %[[A2]], %[[STATE]]#0, %[[P]]#1
@@ -146,14 +145,14 @@ func.func @online_masked_tail(%bias: tensor<64x?xf32>, %slope: tensor<1xf32>, %l
 //       CHECK:     %[[P:.+]] = math.exp2
 //       CHECK:     %[[MASKED:.+]] = arith.cmpf oeq
 //       CHECK:     %[[TERM:.+]] = arith.select %[[MASKED]], %{{.+}}, %[[P]]
-//       CHECK:     %[[MARKED:.+]] = arith.select %[[MASKED]], %{{.+}}, %[[P]]
 //       CHECK:     %[[SUM:.+]] = arith.addf %{{.+}}, %[[TERM]]
+//       CHECK:     %[[MARKED:.+]] = arith.select %[[MASKED]], %{{.+}}, %[[TERM]]
 //       CHECK:     linalg.yield %[[MARKED]], %[[SUM]]
 //       CHECK:   linalg.generic {{.*}} attrs = {attn.role = "pv"}
 //  CHECK-NEXT:   ^bb0(%[[V:.+]]: bf16, %[[W:.+]]: f32, %[[OLD:.+]]: f32):
 //       CHECK:     arith.extf %[[V]]
 //       CHECK:     %[[NEW:.+]] = arith.addf %[[OLD]],
-//       CHECK:     %[[SKIP:.+]] = arith.cmpf olt, %[[W]], %{{.+}} : f32
+//       CHECK:     %[[SKIP:.+]] = arith.cmpf oeq, %[[W]], %{{.+}} : f32
 //       CHECK:     arith.select %[[SKIP]], %[[OLD]], %[[NEW]]
 func.func @online_guarded_bf16(%q: tensor<8x64xf32>, %k: tensor<1x8xbf16>, %v: tensor<1x4xbf16>, %acc: tensor<4x64xf32>,
                                %m: tensor<64xf32>, %l: tensor<64xf32>) -> tensor<4x64xf32> {
@@ -208,9 +207,9 @@ func.func @online_additive(%w: tensor<8xf32>, %q: tensor<8x64xf32>, %k: tensor<1
 
 // CHECK-LABEL: func.func @finalize
 //  CHECK-SAME:   %[[ACC:[^ :]+]]: tensor<4x64xf32>, %[[M:[^ :]+]]: tensor<64xf32>, %[[L:[^ :]+]]: tensor<64xf32>
-//       CHECK:   %[[F:.+]] = linalg.generic {{.*}} ins(%[[L]] {{.*}} attrs = {attn.role = "finalize"}
-//       CHECK:     arith.divf
+//       CHECK:   %[[F:.+]] = linalg.generic {{.*}} ins(%[[M]], %[[L]] {{.*}} attrs = {attn.role = "finalize"}
 //       CHECK:     arith.cmpf oeq
+//       CHECK:     arith.divf
 //       CHECK:     arith.select
 //       CHECK:   %[[OUT:.+]] = linalg.generic {{.*}} ins(%[[ACC]], %[[F]] {{.*}} outs({{.*}} tensor<64x4xbf16>) attrs = {attn.role = "unpack"}
 //       CHECK:     arith.truncf %{{.+}} : f32 to bf16
@@ -235,10 +234,9 @@ func.func @finalize(%acc: tensor<4x64xf32>, %m: tensor<64xf32>, %l: tensor<64xf3
 // CHECK-LABEL: func.func @merge
 //  CHECK-SAME:   %[[A:[^ :]+]]: tensor<4x64xf32>, %[[M:[^ :]+]]: tensor<64xf32>, %[[L:[^ :]+]]: tensor<64xf32>,
 //  CHECK-SAME:   %[[B:[^ :]+]]: tensor<4x64xf32>, %[[MB:[^ :]+]]: tensor<64xf32>, %[[LB:[^ :]+]]: tensor<64xf32>
-//       CHECK:   %[[STATE:.+]]:3 = linalg.generic {{.*}} ins(%[[MB]] {{.*}} outs(%[[M]], {{.*}} attrs = {attn.role = "merge"}
-//       CHECK:   %[[L2:.+]] = linalg.generic {{.*}} ins(%[[LB]], %[[STATE]]#1, %[[STATE]]#2 {{.*}} outs(%[[L]]
-//       CHECK:   %[[A2:.+]] = linalg.generic {{.*}} ins(%[[B]], %[[STATE]]#1, %[[STATE]]#2 {{.*}} outs(%[[A]]
-//       CHECK:   return %[[A2]], %[[STATE]]#0, %[[L2]]
+//       CHECK:   %[[STATE:.+]]:4 = linalg.generic {{.*}} ins(%[[MB]], %[[LB]] {{.*}} outs(%[[M]], %[[L]], {{.*}} attrs = {attn.role = "merge"}
+//       CHECK:   %[[A2:.+]] = linalg.generic {{.*}} ins(%[[B]], %[[STATE]]#3, %[[STATE]]#2 {{.*}} outs(%[[A]]
+//       CHECK:   return %[[A2]], %[[STATE]]#0, %[[STATE]]#1
 func.func @merge(%acc: tensor<4x64xf32>, %m: tensor<64xf32>, %l: tensor<64xf32>, %accB: tensor<4x64xf32>,
                  %mB: tensor<64xf32>, %lB: tensor<64xf32>) -> (tensor<4x64xf32>, tensor<64xf32>, tensor<64xf32>) {
   %r:3 = attn.merge ins(%accB, %mB, %lB : tensor<4x64xf32>, tensor<64xf32>, tensor<64xf32>)
@@ -259,8 +257,8 @@ func.func @merge(%acc: tensor<4x64xf32>, %m: tensor<64xf32>, %l: tensor<64xf32>,
 // CHECK-LABEL: func.func @weights
 //  CHECK-SAME:   %[[M:[^ :]+]]: tensor<64xf32>, %[[L:[^ :]+]]: tensor<64xf32>, %[[F:[^ :]+]]: tensor<64xf32>
 //       CHECK:   %[[S:.+]] = linalg.generic {{.*}} attrs = {attn.role = "qk"}
-//       CHECK:   linalg.generic {indexing_maps = [#{{[^,]+}}, #{{[^,]+}}, #[[$ACROSS]],
-//  CHECK-SAME:     iterator_types = ["parallel", "parallel"]} ins(%[[M]], %[[F]], %[[S]] {{.*}} attrs = {attn.role = "softmax"}
+//       CHECK:   linalg.generic {indexing_maps = [#{{[^,]+}}, #{{[^,]+}}, #{{[^,]+}}, #[[$ACROSS]],
+//  CHECK-SAME:     iterator_types = ["parallel", "parallel"]} ins(%[[M]], %[[L]], %[[F]], %[[S]] {{.*}} attrs = {attn.role = "softmax"}
 //       CHECK:     %[[P:.+]] = math.exp2
 //       CHECK:     %[[W:.+]] = arith.mulf %[[P]],
 //       CHECK:     %[[MASKED:.+]] = arith.cmpf oeq

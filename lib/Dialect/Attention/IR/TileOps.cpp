@@ -197,12 +197,17 @@ LogicalResult FinalizeOp::verify() {
   if (getInits().empty())
     return emitOpError("expects 'outs' to end with the factor, got none");
   if (failed(verifyResultKinds(*this, getResultKinds(), getInits().size() - 1,
-                               {ResultKind::Out, ResultKind::Lse, ResultKind::Max})))
+                               {ResultKind::Out, ResultKind::Lse, ResultKind::Max, ResultKind::Entropy})))
     return failure();
   for (auto attr : getResultKinds().getAsRange<ResultKindAttr>())
     if (!normalizer.defines(attr.getValue()))
       return emitOpError("expects results that normalizer ")
              << normalizer << " defines, got " << stringifyResultKind(attr.getValue());
+  if (llvm::is_contained(getResultKinds(), ResultKindAttr::get(getContext(), ResultKind::Entropy))) {
+    NormalizerInterface streaming = normalizer.getStreaming(ResultKind::Entropy);
+    if (streaming != normalizer)
+      return emitOpError("expects normalizer ") << streaming << " for result 'entropy', got " << normalizer;
+  }
 
   OperandMaps maps(*this, getIndexingMaps());
   maps.add(getAcc(), "acc");

@@ -64,7 +64,7 @@ Values decompose(RewriterBase &rewriter, OnlineOp op) {
   outs.push_back(naive.empty(pairs));
   outs = naive.generic(pairs, scores, outs, [&](OpBuilder &nested, ValueRange args, ValueRange old) {
     Value keep = naive.isKept(nested, args[0]);
-    Values results = normalizer.step(nested, loc, ExpBase::Two, old.drop_back(2), args[0]);
+    Values results = normalizer.step(nested, loc, normalizer.getTileBase(), old.drop_back(2), args[0]);
     for (auto [result, before] : llvm::zip(results, old.drop_back(2)))
       result = arith::SelectOp::create(nested, loc, keep, result, before);
     return results;
@@ -87,6 +87,7 @@ Values decompose(RewriterBase &rewriter, OnlineOp op) {
 
 Values decompose(RewriterBase &rewriter, WeightsOp op) {
   Location loc = op.getLoc();
+  NormalizerInterface normalizer = op.getNormalizer();
   LoopInfo loops = getLoopInfo(op);
   SmallVector<unsigned> pairs = getPairs(op, loops);
   NaiveBuilder naive(rewriter, loc, op.getAccumulatorType(), op.getIndexingMaps());
@@ -102,7 +103,7 @@ Values decompose(RewriterBase &rewriter, WeightsOp op) {
                             op.getExponentScale().convertToDouble()));
   out = naive.generic(out.loops, ins, out, [&](OpBuilder &nested, ValueRange args, ValueRange) {
     Value score = args.back(), factor = args[args.size() - 2];
-    Value weight = op.getNormalizer().weight(nested, loc, ExpBase::Two, args.drop_back(2), factor, score);
+    Value weight = normalizer.weight(nested, loc, normalizer.getTileBase(), args.drop_back(2), factor, score);
     return Values{
         arith::SelectOp::create(nested, loc, naive.isKept(nested, score), weight, naive.constant(nested, 0.0))};
   })[0];
@@ -128,15 +129,15 @@ Values decompose(RewriterBase &rewriter, MergeOp op) {
   SmallVector<LoopTensor> newState = state;
   if (numStates > 0)
     newState = naive.generic(state[0].loops, ins, state, [&](OpBuilder &nested, ValueRange args, ValueRange old) {
-      Values results = normalizer.combine(nested, loc, naive.type, ExpBase::Two, old, args);
+      Values results = normalizer.combine(nested, loc, naive.type, normalizer.getTileBase(), old, args);
       results.truncate(numStates);
       return results;
     });
   llvm::append_range(ins, state);
   ins.push_back(partialAcc);
   acc = naive.generic(acc.loops, ins, acc, [&](OpBuilder &nested, ValueRange args, ValueRange old) {
-    Values factors = normalizer.combine(nested, loc, naive.type, ExpBase::Two, args.slice(numStates, numStates),
-                                        args.take_front(numStates));
+    Values factors = normalizer.combine(nested, loc, naive.type, normalizer.getTileBase(),
+                                        args.slice(numStates, numStates), args.take_front(numStates));
     Value here = arith::MulFOp::create(nested, loc, factors[numStates], old[0]);
     Value there = arith::MulFOp::create(nested, loc, factors[numStates + 1], args.back());
     return Values{arith::AddFOp::create(nested, loc, here, there)};
@@ -160,14 +161,14 @@ Values decompose(RewriterBase &rewriter, FinalizeOp op) {
       Values operands;
       for (Value operand : args.drop_front(numStates))
         operands.push_back(naive.toAccumulator(nested, operand));
-      return Values{
-          normalizer.finish(nested, loc, naive.type, ExpBase::Two, args.take_front(numStates), operands)[which]};
+      return Values{normalizer.finish(nested, loc, naive.type, normalizer.getTileBase(), args.take_front(numStates),
+                                      operands)[which]};
     })[0];
   };
   LoopTensor factor = outs.back() = finish(outs.back(), 0);
   for (auto [out, attr] : llvm::zip(outs, op.getResultKinds().getAsRange<ResultKindAttr>())) {
     if (attr.getValue() != ResultKind::Out) {
-      out = finish(out, attr.getValue() == ResultKind::Lse ? 1 : 2);
+      out = finish(out, getFinishIndex(attr.getValue()));
       continue;
     }
     out = naive.generic(out.loops, {acc, factor}, out, [&](OpBuilder &nested, ValueRange args, ValueRange) {

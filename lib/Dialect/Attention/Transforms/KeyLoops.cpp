@@ -16,12 +16,20 @@ using namespace mlir;
 
 namespace attn {
 
+NormalizerInterface getStreamingNormalizer(GenericOp op) {
+  SmallVector<ResultKind> kinds;
+  for (auto kind : op.getResultKinds().getAsRange<ResultKindAttr>())
+    kinds.push_back(kind.getValue());
+  return op.getNormalizer().getStreaming(kinds);
+}
+
 KeyLoops::KeyLoops(RowTile &tile)
     : tile(tile), rewriter(tile.rewriter), loc(tile.loc), op(tile.op),
       ranges(computeKeyRanges(getMaskProblem(op, tile.rowLoop, tile.chosenPlan))) {
   // exp(s) = 2^(s log2 e).
   scale = op.getScale().convertToDouble();
-  exponentScale = llvm::numbers::log2e;
+  normalizer = getStreamingNormalizer(op);
+  exponentScale = normalizer.isExponential() ? llvm::numbers::log2e : 1.0;
   if (isBf16()) {
     // Factors multiply the score, never a 16-bit Q.
     query = packQuery(getElementTypeOrSelf(op.getQuery().getType()), 1.0);
@@ -129,7 +137,7 @@ void KeyLoops::cloneRegions(Region &toSimilarity, Region &toScore, Region &toMas
 
 SmallVector<Value> KeyLoops::getStartValues() {
   SmallVector<Value> starts{tile.zero(tile.accumulator)};
-  llvm::append_range(starts, op.getNormalizer().init(rewriter, loc, tile.accumulator));
+  llvm::append_range(starts, normalizer.init(rewriter, loc, tile.accumulator));
   return starts;
 }
 
@@ -241,7 +249,7 @@ SmallVector<Value> KeyLoops::step(const KeyTile &keys, ValueRange state, bool wi
   auto online = OnlineOp::create(rewriter, loc, TypeRange(state), operands.query.value, operands.key.value, value.value,
                                  getValues(operands.similarity), getValues(operands.score), getValues(operands.mask),
                                  operands.captures, operands.offsets, state, maps, APFloat(scale),
-                                 APFloat(exponentScale), op.getNormalizer(), guarded, tile.plan);
+                                 APFloat(exponentScale), normalizer, guarded, tile.plan);
   cloneRegions(online.getSimilarity(), online.getScore(), online.getMask(), withMask);
   return online.getResults();
 }
@@ -322,7 +330,7 @@ Value KeyLoops::weigh(const KeyTile &keys, ArrayRef<Value> state, bool withMask)
   auto weights = WeightsOp::create(rewriter, loc, scratch.getType(), operands.query.value, operands.key.value,
                                    getValues(operands.similarity), getValues(operands.score), getValues(operands.mask),
                                    operands.captures, operands.offsets, state, scratch, maps, APFloat(scale),
-                                   APFloat(exponentScale), op.getNormalizer(), tile.plan);
+                                   APFloat(exponentScale), normalizer, tile.plan);
   cloneRegions(weights.getSimilarity(), weights.getScore(), weights.getMask(), withMask);
   return tile.getValidRows(weights.getResult());
 }

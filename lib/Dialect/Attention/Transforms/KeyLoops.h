@@ -8,6 +8,9 @@
 
 namespace attn {
 
+/// The normalizer of `op` with the state that the op's results need.
+NormalizerInterface getStreamingNormalizer(GenericOp op);
+
 class KeyLoops {
 public:
   /// Packs what does not depend on the key and computes the bounds of all loops.
@@ -85,6 +88,7 @@ private:
   std::optional<TileClassifier> classifier;
   TileOperand query, wideQuery;
   llvm::SmallVector<Source> similarity, score, mask;
+  NormalizerInterface normalizer;
   double scale, exponentScale;
 };
 

@@ -30,14 +30,11 @@ static FailureOr<PlanAttr> checkTileable(GenericOp op, const LoopInfo &loops, Ar
   auto plan = op->getAttrOfType<PlanAttr>(kPlanName);
   if (!plan)
     return op.emitError("expects a plan in '") << kPlanName << "': run attn-select-plan first";
-  if (!isa<SoftmaxAttr>(op.getNormalizer()))
-    return op.emitError("normalizer ") << op.getNormalizer() << " cannot be tiled yet: run attn-decompose-naively";
   for (auto kind : op.getResultKinds().getAsRange<ResultKindAttr>()) {
     ResultKind value = kind.getValue();
-    if (value != ResultKind::Out && value != ResultKind::Lse && value != ResultKind::Max &&
-        value != ResultKind::Weights)
+    if (value == ResultKind::TopkValues || value == ResultKind::TopkIndices)
       return op.emitError("result '") << stringifyResultKind(value)
-                                      << "' cannot be tiled yet: run attn-decompose-naively";
+                                      << "' cannot be compiled yet: ask for 'weights' and rank them";
   }
   for (auto [loop, letter] : {std::pair(loops.d, "D"), std::pair(loops.e, "Dv")}) {
     if (ShapedType::isDynamic(sizes[loop]))
@@ -78,7 +75,13 @@ static SmallVector<Value> finishRows(RowTile &tile, KeyLoops &keyLoops, ArrayRef
   };
   AffineMap rowMap = compress(tile.getMap({tile.rowLoop}));
   SmallVector<AffineMap> maps{compress(tile.getTileMap(tile.loops.e)), rowMap};
-  SmallVector<Value> inits, validState;
+  SmallVector<Value> inits, validState, operands;
+  unsigned firstOperand = op.getIndexingMaps().size() - op.getInits().size() - op.getNormalizerOperands().size();
+  for (auto [number, operand] : llvm::enumerate(op.getNormalizerOperands())) {
+    TileOperand slice = tile.slice(operand, tile.getOpMap(firstOperand + number));
+    operands.push_back(slice.value);
+    maps.push_back(compress(slice.map));
+  }
   SmallVector<Attribute> kinds;
   int weights = -1;
   for (auto [number, kind] : llvm::enumerate(op.getResultKinds().getAsRange<ResultKindAttr>())) {
@@ -99,8 +102,8 @@ static SmallVector<Value> finishRows(RowTile &tile, KeyLoops &keyLoops, ArrayRef
   for (Value state : accAndState.drop_front())
     validState.push_back(tile.getValidRows(state));
   auto finalize = FinalizeOp::create(
-      rewriter, tile.loc, TypeRange(ValueRange(inits)), tile.getValidRows(accAndState.front()), validState,
-      ValueRange{}, inits, rewriter.getArrayAttr(kinds), rewriter.getAffineMapArrayAttr(maps), op.getNormalizer());
+      rewriter, tile.loc, TypeRange(ValueRange(inits)), tile.getValidRows(accAndState.front()), validState, operands,
+      inits, rewriter.getArrayAttr(kinds), rewriter.getAffineMapArrayAttr(maps), getStreamingNormalizer(op));
   SmallVector<Value> results(finalize.getResults());
   Value validFactor = results.pop_back_val();
   if (weights < 0)

@@ -301,7 +301,7 @@ func.func @finalize_c3_kinds(%acc: tensor<4x16xf32>, %m: tensor<16xf32>, %o: ten
 // -----
 
 func.func @finalize_c3_kind(%acc: tensor<4x16xf32>, %m: tensor<16xf32>, %o: tensor<16x4xf32>) {
-  // expected-error @below {{expects result kinds of out, lse, max, got weights}}
+  // expected-error @below {{expects result kinds of out, lse, max, entropy, got weights}}
   %r:2 = attn.finalize ins(%acc : tensor<4x16xf32>) state(%m, %m : tensor<16xf32>, tensor<16xf32>)
     outs(%o, %m : tensor<16x4xf32>, tensor<16xf32>) returns(weights)
     maps [affine_map<(i, e) -> (e, i)>, affine_map<(i, e) -> (i)>, affine_map<(i, e) -> (i, e)>, affine_map<(i, e) -> (i)>] normalizer(#attn.softmax)
@@ -354,6 +354,16 @@ func.func @finalize_c5_out_over_rows(%acc: tensor<4x16xf32>, %m: tensor<16xf32>,
   // expected-error @below {{expects 'out' to use the loops of 'acc', got no use of loop 1}}
   %r:2 = attn.finalize ins(%acc : tensor<4x16xf32>) state(%m, %m : tensor<16xf32>, tensor<16xf32>)
     outs(%m, %m : tensor<16xf32>, tensor<16xf32>)
+    maps [affine_map<(i, e) -> (e, i)>, affine_map<(i, e) -> (i)>, affine_map<(i, e) -> (i)>, affine_map<(i, e) -> (i)>] normalizer(#attn.softmax)
+  return
+}
+
+// -----
+
+func.func @finalize_c3_state_without_entropy(%acc: tensor<4x16xf32>, %m: tensor<16xf32>) {
+  // expected-error @below {{expects normalizer #attn.softmax<entropy = true> for result 'entropy', got #attn.softmax}}
+  %r:2 = attn.finalize ins(%acc : tensor<4x16xf32>) state(%m, %m : tensor<16xf32>, tensor<16xf32>)
+    outs(%m, %m : tensor<16xf32>, tensor<16xf32>) returns(entropy)
     maps [affine_map<(i, e) -> (e, i)>, affine_map<(i, e) -> (i)>, affine_map<(i, e) -> (i)>, affine_map<(i, e) -> (i)>] normalizer(#attn.softmax)
   return
 }

@@ -20,32 +20,18 @@ func.func @no_plan(%q: tensor<5x4xf32>, %k: tensor<7x4xf32>, %v: tensor<7x3xf32>
 #k = affine_map<(i, j, d, e) -> (j, d)>
 #v = affine_map<(i, j, d, e) -> (j, e)>
 #o = affine_map<(i, j, d, e) -> (i, e)>
+#t = affine_map<(i, j, d, e) -> (i)>
 #plan = #attn.plan<online, rows_minor, rows = 8, keys = 4, lanes = 8, register_tile = [2, 1]>
 
-func.func @sigmoid(%q: tensor<5x4xf32>, %k: tensor<7x4xf32>, %v: tensor<7x3xf32>,
-                   %o: tensor<5x3xf32>) -> tensor<5x3xf32> {
-  // expected-error @below {{normalizer #attn.sigmoid cannot be tiled yet: run attn-decompose-naively}}
-  %0 = attn.generic ins(%q, %k, %v : tensor<5x4xf32>, tensor<7x4xf32>, tensor<7x3xf32>)
-    outs(out %o : tensor<5x3xf32>) maps [#q, #k, #v, #o] normalizer(#attn.sigmoid) {attn.plan = #plan}
-  return %0 : tensor<5x3xf32>
-}
-
-// -----
-
-#q = affine_map<(i, j, d, e) -> (i, d)>
-#k = affine_map<(i, j, d, e) -> (j, d)>
-#v = affine_map<(i, j, d, e) -> (j, e)>
-#o = affine_map<(i, j, d, e) -> (i, e)>
-#r = affine_map<(i, j, d, e) -> (i)>
-#plan = #attn.plan<online, rows_minor, rows = 8, keys = 4, lanes = 8, register_tile = [2, 1]>
-
-func.func @entropy(%q: tensor<5x4xf32>, %k: tensor<7x4xf32>, %v: tensor<7x3xf32>,
-                   %o: tensor<5x3xf32>, %h: tensor<5xf32>) -> (tensor<5x3xf32>, tensor<5xf32>) {
-  // expected-error @below {{result 'entropy' cannot be tiled yet: run attn-decompose-naively}}
-  %0:2 = attn.generic ins(%q, %k, %v : tensor<5x4xf32>, tensor<7x4xf32>, tensor<7x3xf32>)
-    outs(out %o : tensor<5x3xf32>, entropy %h : tensor<5xf32>) maps [#q, #k, #v, #o, #r] normalizer(#attn.softmax)
+func.func @topk(%q: tensor<5x4xf32>, %k: tensor<7x4xf32>, %v: tensor<7x3xf32>,
+                   %o: tensor<5x3xf32>, %h: tensor<5x2xf32>, %x: tensor<5x2xi32>)
+    -> (tensor<5x3xf32>, tensor<5x2xf32>, tensor<5x2xi32>) {
+  // expected-error @below {{result 'topk_values' cannot be compiled yet: ask for 'weights' and rank them}}
+  %0:3 = attn.generic ins(%q, %k, %v : tensor<5x4xf32>, tensor<7x4xf32>, tensor<7x3xf32>)
+    outs(out %o : tensor<5x3xf32>, topk_values %h : tensor<5x2xf32>, topk_indices %x : tensor<5x2xi32>)
+    maps [#q, #k, #v, #o, #t, #t] normalizer(#attn.softmax)
     {attn.plan = #plan}
-  return %0#0, %0#1 : tensor<5x3xf32>, tensor<5xf32>
+  return %0#0, %0#1, %0#2 : tensor<5x3xf32>, tensor<5x2xf32>, tensor<5x2xi32>
 }
 
 // -----

@@ -14,10 +14,24 @@
 
 namespace attn {
 
-/// What scores and states of softmax are exponents of. Tile ops use Two: one exp2 instruction or polynomial, with the
+/// What scores and states are exponents of. Tile ops use Two: one exp2 instruction or polynomial, with the
 /// factor log2(e) folded into the scores once. `m` and `l` of Two belong to scores multiplied by log2(e); `lse` and
-/// `max` are natural in both. Normalizers without exponentials over keys ignore it.
+/// `max` are natural in both. Normalizers without exponentials ignore it.
 enum class ExpBase { E, Two };
+
+/// Which value of NormalizerInterface::finish is the result of kind lse, max or entropy.
+inline unsigned getFinishIndex(ResultKind kind) {
+  return kind == ResultKind::Lse ? 1 : kind == ResultKind::Max ? 2 : 3;
+}
+
+// Defaults of NormalizerInterface.
+
+/// Whether a result of this kind needs nothing but the weights themselves.
+bool needsOnlyWeights(ResultKind kind);
+/// `state` and a factor of 1: nothing changes when a row without maximum sees more keys.
+llvm::SmallVector<mlir::Value> keepSums(mlir::OpBuilder &builder, mlir::Location loc, mlir::FloatType type,
+                                        mlir::ValueRange state);
+mlir::Value buildOne(mlir::OpBuilder &builder, mlir::Location loc, mlir::Type type);
 
 } // namespace attn
 

@@ -49,37 +49,68 @@ def Attn_Normalizer : Attr<CPred<"::llvm::isa<::attn::NormalizerInterface>($_sel
   let convertFromStorage = "$_self";
 }
 
-class Attn_NormalizerAttr<string name, string attrMnemonic>
-    : Attn_Attr<name, attrMnemonic, [DeclareAttrInterfaceMethods<Attn_NormalizerInterface>]>;
+class Attn_NormalizerAttr<string name, string attrMnemonic, list<string> methods>
+    : Attn_Attr<name, attrMnemonic, [DeclareAttrInterfaceMethods<Attn_NormalizerInterface, methods>]>;
 
-def Attn_SoftmaxAttr : Attn_NormalizerAttr<"Softmax", "softmax"> {
+class Attn_SoftmaxLikeAttr<string name, string attrMnemonic, list<string> methods>
+    : Attn_NormalizerAttr<name, attrMnemonic,
+        ["defines", "getStreaming", "isExponential", "isZeroAtMinusInfinity", "hasMaximum", "getNumSums", "rescale",
+         "terms", "finish"] # methods> {
+  let parameters = (ins DefaultValuedParameter<"bool", "false">:$entropy);
+  let assemblyFormat = "(`<` `entropy` `=` $entropy^ `>`)?";
+  let builders = [AttrBuilder<(ins), "return $_get($_ctxt, false);">];
+}
+
+def Attn_SoftmaxAttr : Attn_SoftmaxLikeAttr<"Softmax", "softmax", []> {
   let summary = "Softmax: weights exp(s_j) / sum_k exp(s_k)";
   let description = [{
     State: maximum `m` and sum `l = sum exp(s - m)` over the kept keys. Defines every result; `lse = m + log l`.
+
+    Tiles of an op that returns `entropy` carry `#attn.softmax<entropy = true>`, whose state has one sum more,
+    `t = sum exp(s - m) (m - s)`. When the maximum grows to m', `t' = exp(m - m') (t + (m' - m) l)`; in the end
+    `entropy = log l + t / l`, all of whose terms are positive.
+
     **Source**: Vaswani et al. 2017, sec. 3.2.1; visited in one pass as Milakov & Gimelshein 2018, alg. 3.
   }];
 }
 
-def Attn_SoftmaxSinkAttr : Attn_NormalizerAttr<"SoftmaxSink", "softmax_sink"> {
+def Attn_SoftmaxSinkAttr : Attn_SoftmaxLikeAttr<"SoftmaxSink", "softmax_sink", ["getNumOperands"]> {
   let summary = "Softmax with a sink: weights exp(s_j) / (exp(sink) + sum_k exp(s_k))";
   let description = [{
     One normalizer operand over batch and row loops (usually one value per head) holds the sink, a logit that takes part
     in the sum and carries no value. It counts in `lse`, not in `max`. A row whose keys are all masked gives zeros and
-    `lse = max = -inf`, as for softmax. **Source**: Xiao et al. 2023 (attention sinks), in the learned form of gpt-oss 2025.
+    `lse = max = -inf`, as for softmax.
+
+    The state is that of softmax: the sink enters when all keys have been seen. The entropy is that of the keys' share,
+    `sum w (lse - s) = (t + l (lse - m)) exp(m - lse)`.
+
+    **Source**: Xiao et al. 2023 (attention sinks), in the learned form of gpt-oss 2025.
   }];
 }
 
-def Attn_SigmoidAttr : Attn_NormalizerAttr<"Sigmoid", "sigmoid"> {
+class Attn_PlainNormalizerAttr<string name, string attrMnemonic, list<string> methods>
+    : Attn_NormalizerAttr<name, attrMnemonic, ["getStreaming", "getNumSums", "terms", "finish"] # methods> {
+  let parameters = (ins DefaultValuedParameter<"bool", "false">:$marksNan);
+  let assemblyFormat = "(`<` `marks_nan` `=` $marksNan^ `>`)?";
+  let builders = [AttrBuilder<(ins), "return $_get($_ctxt, false);">];
+}
+
+def Attn_SigmoidAttr : Attn_PlainNormalizerAttr<"Sigmoid", "sigmoid", ["isExponential", "isZeroAtMinusInfinity"]> {
   let summary = "Sigmoid: weights 1 / (1 + exp(-s_j)), not normalised over keys";
   let description = [{
-    No state. Defines `out`, `weights` and top-k. **Source**: Ramapuram et al. 2024.
+    No state, no maximum, nothing to rescale: the exponential may overflow to infinity, whose inverse is the 0 that is
+    wanted. Defines `out`, `weights` and top-k. Tiles of an op that returns `weights` carry
+    `#attn.sigmoid<marks_nan = true>`, whose one sum is NaN if a kept score is, for then all weights of the row are.
+
+    A row without kept keys gives zeros. **Source**: Ramapuram et al. 2024.
   }];
 }
 
-def Attn_IdentityAttr : Attn_NormalizerAttr<"Identity", "identity"> {
+def Attn_IdentityAttr : Attn_PlainNormalizerAttr<"Identity", "identity", []> {
   let summary = "Identity: the weight is the score";
   let description = [{
-    No state. Defines `out`, `weights` and top-k. **Source**: linear attention without feature map, Katharopoulos et al. 2020.
+    No state (but `marks_nan`, as `#attn.sigmoid`). Defines `out`, `weights` and top-k. A key whose score is -inf is not
+    kept. **Source**: linear attention without feature map, Katharopoulos et al. 2020.
   }];
 }
 

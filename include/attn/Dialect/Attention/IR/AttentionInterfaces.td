@@ -9,50 +9,84 @@ def Attn_NormalizerInterface : AttrInterface<"NormalizerInterface"> {
   let description = [{
     What stands between the scores of a row and its weights, as a monoid that visits keys in any order and any grouping.
 
-    The state of a row is a list of scalars of accumulator type beside the accumulator `acc[e]`. With `w_j` the weights,
-    the result is `O[e] = finish(acc[e])` where each visited key does
+    A row is visited with an accumulator `acc[e]` and a **state**: first, if the normalizer has one, the maximum `m` of the
+    scores so far, then sums over the keys so far, all scalars of accumulator type. A tile of keys joins a row by
 
-        state', rescale, weight = step(state, score)
-        acc[e] = rescale * acc[e] + weight * V[j, e]
+        m'       = max(m, largest score of the tile)             only with a maximum
+        sums..   = rescale(m, sums.., m'), and with them a factor
+        acc[e]   = factor * acc[e] + sum_j weight(m', s_j) * V[j, e]
+        sums..  += sum_j terms(m', weight_j, s_j)
 
-    and two groups of keys meet by
+    and in the end `finish(m, sums.., operands..)` gives the factor for acc and the results of the row. Only kept keys
+    count (mask true, score not -inf). Without maximum and sums `weight` is all that there is to say: everything else
+    has a default.
 
-        state, rescaleA, rescaleB = combine(stateA, stateB)
-        acc[e] = rescaleA * accA[e] + rescaleB * accB[e]
-
-    `step` is only called for keys that are kept (mask true, score not -inf). `base` says what scores and states are
-    exponents of; operands, `lse` and `max` are natural in either base. All methods build scalar `arith` and `math` ops
-    at the builder's insertion point, and all of them are total: a state that has seen no key is a neutral element (no
-    NaN from inf - inf), a NaN score makes every factor of its row NaN, and so does a score of +inf for softmax.
+    `base` says what scores and states are exponents of; operands, `lse` and `max` are natural in either base. Methods
+    build scalar `arith` and `math` ops at the builder's insertion point and are total: a state that has seen no key is a
+    neutral element (no NaN from inf - inf), a NaN score makes weight and terms NaN, and so does +inf for softmax. The
+    weight of a kept key is never -inf.
   }];
   let methods = [
-    InterfaceMethod<"How many scalars of state a row has (softmax: 2, maximum and sum).",
-                    "unsigned", "getNumStates">,
     InterfaceMethod<"How many normalizer operands the op must carry (softmax_sink: 1).",
-                    "unsigned", "getNumOperands">,
-    InterfaceMethod<"Whether a result of this kind is defined.", "bool", "defines",
-                    (ins "::attn::ResultKind":$kind)>,
-    InterfaceMethod<"The state of a row that has seen no key, the same in both bases.",
-                    "::llvm::SmallVector<::mlir::Value>", "init",
-                    (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "::mlir::FloatType":$type)>,
-    InterfaceMethod<"One kept key: returns the new state followed by the rescale factor and the weight.",
-                    "::llvm::SmallVector<::mlir::Value>", "step",
-                    (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "::attn::ExpBase":$base,
-                         "::mlir::ValueRange":$state, "::mlir::Value":$score)>,
-    InterfaceMethod<"Two groups of keys: returns the new state followed by the two rescale factors.",
-                    "::llvm::SmallVector<::mlir::Value>", "combine",
+                    "unsigned", "getNumOperands", (ins), "", "return 0;">,
+    InterfaceMethod<"Whether a result of this kind is defined: by default those that need nothing but the weights.",
+                    "bool", "defines", (ins "::attn::ResultKind":$kind), "",
+                    "return ::attn::needsOnlyWeights(kind);">,
+    InterfaceMethod<"The normalizer with the state that these results ask for: tiles carry what this returns.",
+                    "::attn::NormalizerInterface", "getStreaming",
+                    (ins "::llvm::ArrayRef<::attn::ResultKind>":$results), "", "return $_attr;">,
+    InterfaceMethod<"Whether weights are made of exponentials of scores: tile ops then have scores and state in base 2.",
+                    "bool", "isExponential", (ins), "", "return false;">,
+    InterfaceMethod<"Whether `weight` is 0 for a score of -inf; if not, a selection takes care of such keys.",
+                    "bool", "isZeroAtMinusInfinity", (ins), "", "return false;">,
+    InterfaceMethod<"Whether weights are relative to the largest score of the row.", "bool", "hasMaximum", (ins), "",
+                    "return false;">,
+    InterfaceMethod<"How many sums a row has beside acc (softmax: 1).", "unsigned", "getNumSums", (ins), "",
+                    "return 0;">,
+    InterfaceMethod<"The sums of `state` relative to `newMax`, which is not below the maximum of `state` (null without "
+                    "maximum), followed by the factor for acc.",
+                    "::llvm::SmallVector<::mlir::Value>", "rescale",
                     (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "::mlir::FloatType":$type,
-                         "::attn::ExpBase":$base, "::mlir::ValueRange":$left, "::mlir::ValueRange":$right)>,
-    InterfaceMethod<"What is kept in the end: returns the factor for acc (0 for a softmax row without keys), then lse "
-                    "and max where the normalizer defines them. Operands have type `type`.",
-                    "::llvm::SmallVector<::mlir::Value>", "finish",
-                    (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "::mlir::FloatType":$type,
-                         "::attn::ExpBase":$base, "::mlir::ValueRange":$state, "::mlir::ValueRange":$operands)>,
-    InterfaceMethod<"The final weight of one kept key, given the finished state of its row and the factor of `finish`.",
+                         "::attn::ExpBase":$base, "::mlir::ValueRange":$state, "::mlir::Value":$newMax), "",
+                    "return ::attn::keepSums(builder, loc, type, state);">,
+    InterfaceMethod<"The weight of one kept key, given the maximum in `state` and the factor of `finish`, which is 1 "
+                    "while keys are visited.",
                     "::mlir::Value", "weight",
                     (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "::attn::ExpBase":$base,
                          "::mlir::ValueRange":$state, "::mlir::Value":$factor, "::mlir::Value":$score)>,
+    InterfaceMethod<"What one kept key of this weight adds to each sum. They are 0 for a score of -inf.",
+                    "::llvm::SmallVector<::mlir::Value>", "terms",
+                    (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "::attn::ExpBase":$base,
+                         "::mlir::Value":$max, "::mlir::Value":$weight, "::mlir::Value":$score), "", "return {};">,
+    InterfaceMethod<"What is kept in the end: returns the factor for acc (0 for a softmax row without keys), then lse, "
+                    "max and entropy as far as the normalizer defines them and its state tells. Operands have type `type`.",
+                    "::llvm::SmallVector<::mlir::Value>", "finish",
+                    (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc, "::mlir::FloatType":$type,
+                         "::attn::ExpBase":$base, "::mlir::ValueRange":$state, "::mlir::ValueRange":$operands), "",
+                    "return {::attn::buildOne(builder, loc, type)};">,
   ];
+  let extraSharedClassDeclaration = [{
+    /// How many scalars of state a row has.
+    unsigned getNumStates() const { return $_attr.hasMaximum() + $_attr.getNumSums(); }
+  }];
+  let extraClassDeclaration = [{
+    /// What scores of tile ops are exponents of.
+    ::attn::ExpBase getTileBase() const { return isExponential() ? ::attn::ExpBase::Two : ::attn::ExpBase::E; }
+    /// The state of a row that has seen no key, the same in both bases.
+    ::llvm::SmallVector<::mlir::Value> init(::mlir::OpBuilder &builder, ::mlir::Location loc,
+                                            ::mlir::FloatType type) const;
+    /// `state` once it knows of a score `newMax` (null without maximum), followed by the factor for acc.
+    ::llvm::SmallVector<::mlir::Value> join(::mlir::OpBuilder &builder, ::mlir::Location loc, ::mlir::FloatType type,
+                                            ::attn::ExpBase base, ::mlir::ValueRange state,
+                                            ::mlir::Value newMax) const;
+    /// One kept key: the new state, followed by the factor for acc and the weight.
+    ::llvm::SmallVector<::mlir::Value> step(::mlir::OpBuilder &builder, ::mlir::Location loc, ::attn::ExpBase base,
+                                            ::mlir::ValueRange state, ::mlir::Value score) const;
+    /// Two groups of keys: the new state, followed by the two factors for their accumulators.
+    ::llvm::SmallVector<::mlir::Value> combine(::mlir::OpBuilder &builder, ::mlir::Location loc,
+                                               ::mlir::FloatType type, ::attn::ExpBase base, ::mlir::ValueRange left,
+                                               ::mlir::ValueRange right) const;
+  }];
 }
 
 def Attn_ScoredOpInterface : OpInterface<"ScoredOpInterface"> {

@@ -255,8 +255,9 @@ def Attn_OnlineOp : Attn_Op<"online", [Pure, AttrSizedOperandSegments, IsolatedF
         s(i,j) = exponent_scale * score(scale * sum_d similarity(Q[i,d], K[j,d], x..), y..)
         for each kept j:  (state(i).., rescale, w) = step(state(i).., s(i,j));  acc[i,e] = rescale * acc[i,e] + w * V[j,e]
 
-    For softmax the state is the maximum `m` and the sum `l` **in base 2**: `exponent_scale` is `log2(e)` times whatever of
-    the scale has not yet been folded into Q, `w = 2^(s - m)`. Other normalizers have `exponent_scale = 1`.
+    Normalizers made of exponentials (softmax, softmax_sink, sigmoid) have scores and state **in base 2**:
+    `exponent_scale` is `log2(e)` times whatever of the scale has not yet been folded into Q; for softmax `w = 2^(s - m)`.
+    Others have `exponent_scale` 1 times the same.
 
     Without a mask region every key of the tile is kept unless its score is -inf. `guarded` says that what is not kept
     is left out of the sum by selection, not by multiplying with zero; without it, a NaN or an infinity in a row of V
@@ -401,16 +402,17 @@ def Attn_FinalizeOp : Attn_Op<"finalize", [Pure, AttrSizedOperandSegments,
                                            DestinationStyleOpInterface]> {
   let summary = "From accumulator and state to the results of a row tile";
   let description = [{
-    `factor, lse, max = finish(state.., operands..)` of the normalizer; `out[i,e] = factor(i) * acc[i,e]` (0 where factor
-    is 0: a row without keys). Softmax states are in base 2, as in `attn.online`; `lse` and `max` are natural.
-    A result of kind `out` receives `out`; kinds `lse` and `max` receive theirs; the last result is the factor itself,
+    `factor, lse, max, entropy = finish(state.., operands..)` of the normalizer; `out[i,e] = factor(i) * acc[i,e]` (0 where factor
+    is 0: a row without keys). Softmax states are in base 2, as in `attn.online`; the others are natural.
+    A result of kind `out` receives `out`; kinds `lse`, `max` and `entropy` receive theirs; the last result is the factor itself,
     over rows, for `attn.weights`.
 
     **Constraints**
     * C1 maps come in the order acc, one for all of state, normalizer operands, outs, over the same loops; otherwise as
       `attn.generic` C1 and C4.
     * C2 there are as many state tensors as the normalizer has states, and as many operands.
-    * C3 result kinds are of `out`, `lse`, `max`, each at most once and defined by the normalizer; `outs` holds one
+    * C3 result kinds are of `out`, `lse`, `max`, `entropy`, each at most once and defined by the normalizer, whose state
+      tells the entropy if it is asked for; `outs` holds one
       tensor each and last the factor.
     * C4 acc, state and all of `outs` but `out` have accumulator type; `out` and normalizer operands are floats.
     * C5 acc and `out` use the loops of the factor (the rows) and one more, e; the other `outs` and state use exactly the

@@ -129,8 +129,8 @@ def AttnTileAndFusePass : InterfacePass<"attn-tile-and-fuse", "::mlir::FunctionO
       are redone with guarded `attn.online`;
     * `attn.finalize` into slices of the results, and `attn.weights` in a second visit where weights are asked for.
     **Remark** (missed): an op of the mask that is not affine in row and key, and whether its range is looked at.
-    **Fails** for normalizers other than softmax, for `entropy` and top-k, for D or Dv of unknown size, for a batch or row
-    loop of static size 0, without a plan, and in `rows_major` where the rows are no multiple of the plan's.
+    **Fails** for top-k, for D or Dv of unknown size, for a batch or row loop of static size 0, without a plan, and in
+    `rows_major` where the rows are no multiple of the plan's.
     **Source**: Dao et al. 2022, alg. 1.
     (example: test/Dialect/Attention/Transforms/tile-and-fuse.mlir @causal_stops_at_diagonal)
   }];
