@@ -2,6 +2,8 @@
 // From an attn.generic to the problem that lib/Reference states: maps become loops, regions become callbacks.
 #include "attn/Interpreter/Interpreter.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -88,6 +90,22 @@ static FailureOr<std::shared_ptr<RegionCallback>> compileRegion(mlir::Region &re
   for (BlockArgument argument : block.getArguments().drop_back(captures.size()))
     result->isFloat.push_back(isa<FloatType>(argument.getType()));
   return result;
+}
+
+/// The similarity region with 1 for each tanh: kernels make tanh of exponentials, with an error relative to that. Null
+/// for a region without tanh.
+static FailureOr<std::shared_ptr<RegionCallback>> compileMagnitude(GenericOp op, ArrayRef<RuntimeValue> captures) {
+  SmallVector<math::TanhOp> found;
+  OwningOpRef<GenericOp> copy(op.clone());
+  copy->getSimilarity().walk([&](math::TanhOp tanh) { found.push_back(tanh); });
+  if (found.empty())
+    return std::shared_ptr<RegionCallback>();
+  for (math::TanhOp tanh : found) {
+    OpBuilder builder(tanh);
+    Value one = arith::ConstantOp::create(builder, tanh.getLoc(), builder.getFloatAttr(tanh.getType(), 1.0));
+    tanh.getResult().replaceAllUsesWith(one);
+  }
+  return compileRegion(copy->getSimilarity(), captures);
 }
 
 static FailureOr<reference::Normalizer> getNormalizer(GenericOp op) {
@@ -185,15 +203,21 @@ FailureOr<BoundGeneric> attn::bindGeneric(GenericOp op, ArrayRef<RuntimeValue> o
   }
 
   FailureOr<std::shared_ptr<RegionCallback>> similarity = compileRegion(op.getSimilarity(), captures);
+  FailureOr<std::shared_ptr<RegionCallback>> magnitude = compileMagnitude(op, captures);
   FailureOr<std::shared_ptr<RegionCallback>> score = compileRegion(op.getScore(), captures);
   FailureOr<std::shared_ptr<RegionCallback>> mask = compileRegion(op.getMask(), captures);
-  if (failed(similarity) || failed(score) || failed(mask))
+  if (failed(similarity) || failed(magnitude) || failed(score) || failed(mask))
     return failure();
   bound.model = getModel(op, options);
   if (auto region = *similarity) {
     problem.similarity = [region](double q, double k, reference::Values values, reference::Position position) {
       return (*region)({q, k}, values, position).f;
     };
+    if (auto largest = *magnitude)
+      problem.similarityMagnitude = [largest](double q, double k, reference::Values values,
+                                              reference::Position position) {
+        return (*largest)({q, k}, values, position).f;
+      };
     // The first rounding is the product's, which the model counts anyway.
     bound.model.similarityRoundings = std::max(0.0, region->program.countRoundings() - 1);
   }

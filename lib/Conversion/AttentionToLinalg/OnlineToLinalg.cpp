@@ -115,7 +115,8 @@ private:
     // With few rows the product with V waits for memory, and V is in no shape for pairs: weights stay as they are.
     bool inBf16 = tile.plan && tile.plan.getPrecision() == Precision::BF16 &&
                   tile.plan.getOrientation() == Orientation::RowsMinor && !guarded;
-    SmallVector<MappedTensor> ins, outs{inBf16 ? buildScratch(rewriter, tile, rewriter.getBF16Type()) : scores};
+    SmallVector<MappedTensor> ins,
+        outs{inBf16 ? buildScratch(rewriter, tile, tile.map, rewriter.getBF16Type()) : scores};
     if (hasMaximum)
       ins.push_back(state[0]);
     if (inBf16)
@@ -201,6 +202,7 @@ LogicalResult convertToLinalg(RewriterBase &rewriter, OnlineOp op) {
   tile.map = replaceLoop(getMap(op.getIndexingMaps(), op.getIndexingMaps().size() - 2), tile.loops.e, tile.loops.key);
   tile.exponentScale = op.getExponentScale().convertToDouble();
   tile.plan = findPlan(op, op.getPlan());
+  tile.isGuarded = op.getGuarded();
   if (failed(checkTile(tile)))
     return failure();
   rewriter.setInsertionPoint(op);
@@ -219,6 +221,7 @@ LogicalResult convertToLinalg(RewriterBase &rewriter, WeightsOp op) {
   tile.map = replaceLoop(getMap(maps, 0), tile.loops.d, tile.loops.key);
   tile.exponentScale = op.getExponentScale().convertToDouble();
   tile.plan = findPlan(op, op.getPlan());
+  tile.isGuarded = true; // nobody looks at weights again
   if (failed(checkTile(tile)))
     return failure();
 

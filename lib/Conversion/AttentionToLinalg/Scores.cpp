@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "Scores.h"
+#include "FactoredTanh.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
@@ -9,10 +9,7 @@
 using namespace mlir;
 
 namespace attn {
-namespace {
 
-/// Operands of one role with their maps, without the dimensions of fixed loops: those have extent 1 and no place in a
-/// linalg op.
 SmallVector<MappedTensor> mapOperands(OpBuilder &builder, const ScoredTile &tile, OperandRange operands,
                                       unsigned firstMap) {
   Location loc = tile.op.getLoc();
@@ -44,27 +41,25 @@ SmallVector<MappedTensor> mapOperands(OpBuilder &builder, const ScoredTile &tile
   return mapped;
 }
 
-/// Number of the first map after those of query, key and, where there is one, value.
 unsigned getFirstElementMap(ScoredOpInterface op) { return isa<WeightsOp>(op) ? 2 : 3; }
 
-/// The body of `region` at the builder's insertion point, on `scalars` and the op's captures.
 Value inlineRegion(OpBuilder &builder, ScoredOpInterface op, Region &region, const LoopOrder &order,
-                   ArrayRef<Value> scalars) {
+                   ArrayRef<Value> scalars, Operation *known, Value value) {
   Block &block = region.front();
   IRMapping mapping;
   for (auto [argument, scalar] : llvm::zip(block.getArguments(), scalars))
     mapping.map(argument, extend(builder, op.getLoc(), scalar, argument.getType()));
   mapping.map(block.getArguments().drop_front(scalars.size()), op.getCaptures());
   for (Operation &nested : block.without_terminator()) {
-    if (auto index = dyn_cast<IndexOp>(nested))
+    if (&nested == known)
+      mapping.map(nested.getResult(0), value);
+    else if (auto index = dyn_cast<IndexOp>(nested))
       mapping.map(index.getResult(), buildPosition(builder, op, order, index.getLoop()));
     else
       builder.clone(nested, mapping);
   }
   return mapping.lookupOrDefault(cast<YieldOp>(block.getTerminator()).getValue());
 }
-
-} // namespace
 
 LogicalResult checkTile(const ScoredTile &tile) {
   AffineMap queryMap = getMap(tile.op.getIndexingMaps(), 0);
@@ -94,7 +89,7 @@ Value buildPosition(OpBuilder &builder, ScoredOpInterface op, const LoopOrder &o
   return arith::AddIOp::create(builder, loc, position, offset);
 }
 
-MappedTensor buildScratch(OpBuilder &builder, const ScoredTile &tile, Type elementType) {
+MappedTensor buildScratch(OpBuilder &builder, const ScoredTile &tile, AffineMap map, Type elementType) {
   Location loc = tile.op.getLoc();
   AffineMap queryMap = getMap(tile.op.getIndexingMaps(), 0);
   AffineMap keyMap = getMap(tile.op.getIndexingMaps(), 1);
@@ -102,12 +97,13 @@ MappedTensor buildScratch(OpBuilder &builder, const ScoredTile &tile, Type eleme
   MLIRContext *context = builder.getContext();
   unsigned keyDim = *keyMap.getResultPosition(getAffineDimExpr(tile.loops.key, context));
   int64_t keys = cast<RankedTensorType>(tile.op.getKey().getType()).getDimSize(keyDim);
-  bool partial = ShapedType::isDynamic(keys);
+  bool partial = false;
 
   SmallVector<int64_t> shape;
   SmallVector<OpFoldResult> sizes;
-  for (unsigned loop : getLoops(tile.map)) {
+  for (unsigned loop : getLoops(map)) {
     if (loop == unsigned(tile.loops.key)) {
+      partial = ShapedType::isDynamic(keys);
       shape.push_back(partial ? tile.plan.getKeys() : keys);
       sizes.push_back(tensor::getMixedSize(builder, loc, tile.op.getKey(), keyDim));
       continue;
@@ -120,11 +116,16 @@ MappedTensor buildScratch(OpBuilder &builder, const ScoredTile &tile, Type eleme
     SmallVector<OpFoldResult> zeros(sizes.size(), builder.getIndexAttr(0)), ones(sizes.size(), builder.getIndexAttr(1));
     scratch = tensor::ExtractSliceOp::create(builder, loc, scratch, zeros, sizes, ones);
   }
-  return {scratch, tile.map};
+  return {scratch, map};
 }
 
 MappedTensor buildSimilaritySum(OpBuilder &builder, const ScoredTile &tile, Value destination) {
   ScoredOpInterface op = tile.op;
+  // With few rows a row of K would be raised once for each of them.
+  bool hasFewRows = tile.plan && tile.plan.getOrientation() == Orientation::RowsMajor;
+  if (!tile.isGuarded && !hasFewRows)
+    if (std::optional<WeightedTanh> tanh = matchWeightedTanh(op, tile.loops))
+      return buildFactoredSum(builder, tile, *tanh);
   Location loc = op.getLoc();
   GenericBuilder linalg(builder, loc);
   SmallVector<MappedTensor> ins = {{op.getQuery(), getMap(op.getIndexingMaps(), 0)},
@@ -133,7 +134,8 @@ MappedTensor buildSimilaritySum(OpBuilder &builder, const ScoredTile &tile, Valu
   std::swap(ins[0], ins[1]);
   llvm::append_range(ins, mapOperands(builder, tile, op.getSimilarityOperands(), getFirstElementMap(op)));
 
-  MappedTensor scores = destination ? MappedTensor{destination, tile.map} : buildScratch(builder, tile, tile.type);
+  MappedTensor scores =
+      destination ? MappedTensor{destination, tile.map} : buildScratch(builder, tile, tile.map, tile.type);
   scores.value = linalg.fill("qk", 0.0, scores.value);
   SmallVector<unsigned> loops = getLoops(tile.map);
   loops.push_back(tile.loops.d);
@@ -148,6 +150,9 @@ MappedTensor buildSimilaritySum(OpBuilder &builder, const ScoredTile &tile, Valu
       SmallVector<Value> scalars = {q, k};
       llvm::append_range(scalars, args.drop_front(2).drop_back());
       term = inlineRegion(nested, op, op.getSimilarity(), order, scalars);
+      // A product joins the sum in one rounding, as q * k does.
+      if (auto product = term.getDefiningOp<arith::MulFOp>())
+        product.setFastmath(arith::FastMathFlags::contract);
     }
     return SmallVector<Value>{arith::AddFOp::create(nested, loc, args.back(), term, contract)};
   })[0];

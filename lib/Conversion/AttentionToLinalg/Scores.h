@@ -19,6 +19,8 @@ struct ScoredTile {
   mlir::AffineMap map;
   double exponentScale;
   PlanAttr plan;
+  /// Whether scores have to be right for whatever finite or infinite values: what may be NaN instead is redone so.
+  bool isGuarded;
 };
 
 /// Reports a tile whose score scratch would not have a static size.
@@ -27,8 +29,22 @@ llvm::LogicalResult checkTile(const ScoredTile &tile);
 /// Loop number k of the op in a linalg op, as a position in the whole problem.
 mlir::Value buildPosition(mlir::OpBuilder &builder, ScoredOpInterface op, const LoopOrder &order, unsigned loop);
 
-/// A new tensor of the tile's orientation: a slice of one of static size, so that it becomes a static allocation.
-MappedTensor buildScratch(mlir::OpBuilder &builder, const ScoredTile &tile, mlir::Type elementType);
+/// Number of the first map after those of query, key and, where there is one, value.
+unsigned getFirstElementMap(ScoredOpInterface op);
+
+/// Operands of one role with their maps, without the dimensions of fixed loops: those have extent 1 and no place in a
+/// linalg op.
+llvm::SmallVector<MappedTensor> mapOperands(mlir::OpBuilder &builder, const ScoredTile &tile,
+                                            mlir::OperandRange operands, unsigned firstMap);
+
+/// The body of `region` at the builder's insertion point, on `scalars` and the op's captures. The op `known`, if any,
+/// is left out and has the result `value`.
+mlir::Value inlineRegion(mlir::OpBuilder &builder, ScoredOpInterface op, mlir::Region &region, const LoopOrder &order,
+                         llvm::ArrayRef<mlir::Value> scalars, mlir::Operation *known = nullptr, mlir::Value value = {});
+
+/// A new tensor over loops of the tile: a slice of one of static size, so that it becomes a static allocation.
+MappedTensor buildScratch(mlir::OpBuilder &builder, const ScoredTile &tile, mlir::AffineMap map,
+                          mlir::Type elementType);
 
 /// Role `qk`: S = sum_d similarity(Q, K, x..), not yet scaled, in `destination` (of the tile's orientation) or else in
 /// a new scratch tensor.

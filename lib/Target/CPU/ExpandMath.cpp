@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // attn-expand-math: exp2 by a polynomial in registers, the other functions by upstream's; nothing is left for libm.
 // bf16 is converted by integer instructions: those of AVX512-BF16 flush subnormals, and older machines have none.
+#include "ExpandReciprocal.h"
 #include "attn/Dialect/Attention/IR/AttentionAttributes.h"
 #include "attn/Target/CPU/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -138,6 +139,8 @@ struct ExpandMath : impl::AttnExpandMathPassBase<ExpandMath> {
   void runOnOperation() override {
     RewritePatternSet own(&getContext());
     own.add<ExpandExp2>(&getContext(), /*hasScalef=*/vectorBits >= 512);
+    if (vectorBits >= 512)
+      populateReciprocalPatterns(own);
     walkAndApplyPatterns(getOperation(), std::move(own));
     RewritePatternSet patterns(&getContext());
     populateMathPolynomialApproximationPatterns(patterns);

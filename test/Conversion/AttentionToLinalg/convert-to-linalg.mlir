@@ -171,22 +171,90 @@ func.func @online_guarded_bf16(%q: tensor<8x64xf32>, %k: tensor<1x8xbf16>, %v: t
 #acc = affine_map<(i, j, d, e) -> (e, i)>
 #row = affine_map<(i, j, d, e) -> (i)>
 
-// Additive attention: the similarity region stands in the place of the product, with its operand over d.
+// Additive attention: tanh(q + k) is 1 - 2 / (1 + e^2q e^2k). Exponentials are taken once for each row of Q and of K, NaN
+// where two of them could overflow; scores begin with the sum of w, and a term adds -2 w / (1 + e^2q e^2k).
 
 // CHECK-LABEL: func.func @online_additive
-//  CHECK-SAME:   %[[W:[^ :]+]]: tensor<8xf32>
-//       CHECK:   linalg.generic {{.*}} ins(%{{.+}}, %{{.+}}, %[[W]] {{.*}} attrs = {attn.role = "qk"}
-//  CHECK-NEXT:   ^bb0(%[[K:.+]]: f32, %[[Q:.+]]: f32, %[[X:.+]]: f32, %[[SUM:.+]]: f32):
-//       CHECK:     %[[ADD:.+]] = arith.addf %[[Q]], %[[K]]
-//       CHECK:     %[[TANH:.+]] = math.tanh %[[ADD]]
-//       CHECK:     %[[TERM:.+]] = arith.mulf %[[TANH]], %[[X]]
-//       CHECK:     arith.addf %[[SUM]], %[[TERM]]
+//  CHECK-SAME:   %[[W:[^ :]+]]: tensor<8xf32>, %[[Q:[^ :]+]]: tensor<8x64xf32>, %[[K:[^ :]+]]: tensor<16x8xf32>
+//   CHECK-NOT:   math.tanh
+//       CHECK:   %[[EQ:.+]] = linalg.generic {{.*}} ins(%[[Q]] : {{.*}} attrs = {attn.role = "qk"}
+//       CHECK:     %[[EXP:.+]] = math.exp2
+//       CHECK:     %[[FACTOR:.+]] = math.fma %{{.+}}, %[[EXP]], %[[EXP]]
+//       CHECK:     %[[SMALL:.+]] = arith.cmpf olt, %[[FACTOR]],
+//       CHECK:     arith.select %[[SMALL]], %[[FACTOR]],
+//       CHECK:   %[[EK:.+]] = linalg.generic {{.*}} ins(%[[K]] : {{.*}} attrs = {attn.role = "qk"}
+//       CHECK:   %[[TOTAL:.+]] = linalg.generic {{.*}} iterator_types = ["reduction"]} ins(%[[W]] : tensor<8xf32>) outs(%{{.+}} : tensor<f32>)
+//       CHECK:   %[[START:.+]] = linalg.generic {{.*}} ins(%[[TOTAL]] : tensor<f32>) outs(%{{.+}} : tensor<16x64xf32>)
+//       CHECK:   linalg.generic {{.*}} ins(%[[EK]], %[[EQ]], %[[W]] {{.*}} outs(%[[START]] {{.*}} attrs = {attn.role = "qk"}
+//  CHECK-NEXT:   ^bb0(%[[A:.+]]: f32, %[[B:.+]]: f32, %[[X:.+]]: f32, %[[SUM:.+]]: f32):
+//       CHECK:     %[[AB:.+]] = arith.mulf %[[A]], %[[B]] fastmath<contract>
+//       CHECK:     %[[MORE:.+]] = arith.addf %[[AB]], %{{.+}} fastmath<contract>
+//       CHECK:     %[[INVERSE:.+]] = arith.divf %{{.+}}, %[[MORE]] fastmath<arcp>
+//       CHECK:     %[[TWICE:.+]] = arith.mulf %{{.+}}, %[[X]]
+//       CHECK:     %[[TERM:.+]] = arith.mulf %[[TWICE]], %[[INVERSE]] fastmath<contract>
+//       CHECK:     arith.addf %[[SUM]], %[[TERM]] fastmath<contract>
 func.func @online_additive(%w: tensor<8xf32>, %q: tensor<8x64xf32>, %k: tensor<16x8xf32>, %v: tensor<16x4xf32>,
                            %acc: tensor<4x64xf32>, %m: tensor<64xf32>, %l: tensor<64xf32>) -> tensor<4x64xf32> {
   %r:3 = attn.online ins(%q, %k, %v : tensor<8x64xf32>, tensor<16x8xf32>, tensor<16x4xf32>)
     similarity_ins(%w : tensor<8xf32>)
     outs(%acc, %m, %l : tensor<4x64xf32>, tensor<64xf32>, tensor<64xf32>)
     maps [#q, #k, #v, #w, #acc, #row] exponent_scale(1.4426950408889634) normalizer(#attn.softmax)
+    similarity {
+    ^bb0(%a: f32, %b: f32, %x: f32):
+      %sum = arith.addf %a, %b : f32
+      %t = math.tanh %sum : f32
+      %y = arith.mulf %t, %x : f32
+      attn.yield %y : f32
+    }
+  return %r#0 : tensor<4x64xf32>
+}
+
+// -----
+
+#q = affine_map<(i, j, d, e) -> (d, i)>
+#k = affine_map<(i, j, d, e) -> (j, d)>
+#v = affine_map<(i, j, d, e) -> (j, e)>
+#w = affine_map<(i, j, d, e) -> (d)>
+#wi = affine_map<(i, j, d, e) -> (d, i)>
+#acc = affine_map<(i, j, d, e) -> (e, i)>
+#row = affine_map<(i, j, d, e) -> (i)>
+
+// Guarded, and where w is not the same for all rows, the similarity region stands in the place of the product.
+
+// CHECK-LABEL: func.func @online_additive_guarded
+//  CHECK-SAME:   %[[W:[^ :]+]]: tensor<8xf32>
+//   CHECK-NOT:   math.exp2
+//       CHECK:   linalg.generic {{.*}} ins(%{{.+}}, %{{.+}}, %[[W]] {{.*}} attrs = {attn.role = "qk"}
+//  CHECK-NEXT:   ^bb0(%[[K:.+]]: f32, %[[Q:.+]]: f32, %[[X:.+]]: f32, %[[SUM:.+]]: f32):
+//       CHECK:     %[[ADD:.+]] = arith.addf %[[Q]], %[[K]]
+//       CHECK:     %[[TANH:.+]] = math.tanh %[[ADD]]
+//       CHECK:     %[[TERM:.+]] = arith.mulf %[[TANH]], %[[X]] fastmath<contract>
+//       CHECK:     arith.addf %[[SUM]], %[[TERM]] fastmath<contract>
+func.func @online_additive_guarded(%w: tensor<8xf32>, %q: tensor<8x64xf32>, %k: tensor<1x8xf32>, %v: tensor<1x4xf32>,
+                                   %acc: tensor<4x64xf32>, %m: tensor<64xf32>, %l: tensor<64xf32>) -> tensor<4x64xf32> {
+  %r:3 = attn.online guarded ins(%q, %k, %v : tensor<8x64xf32>, tensor<1x8xf32>, tensor<1x4xf32>)
+    similarity_ins(%w : tensor<8xf32>)
+    outs(%acc, %m, %l : tensor<4x64xf32>, tensor<64xf32>, tensor<64xf32>)
+    maps [#q, #k, #v, #w, #acc, #row] exponent_scale(1.4426950408889634) normalizer(#attn.softmax)
+    similarity {
+    ^bb0(%a: f32, %b: f32, %x: f32):
+      %sum = arith.addf %a, %b : f32
+      %t = math.tanh %sum : f32
+      %y = arith.mulf %t, %x : f32
+      attn.yield %y : f32
+    }
+  return %r#0 : tensor<4x64xf32>
+}
+
+// CHECK-LABEL: func.func @online_additive_by_row
+//       CHECK:   math.tanh
+func.func @online_additive_by_row(%w: tensor<8x64xf32>, %q: tensor<8x64xf32>, %k: tensor<16x8xf32>,
+                                  %v: tensor<16x4xf32>, %acc: tensor<4x64xf32>, %m: tensor<64xf32>,
+                                  %l: tensor<64xf32>) -> tensor<4x64xf32> {
+  %r:3 = attn.online ins(%q, %k, %v : tensor<8x64xf32>, tensor<16x8xf32>, tensor<16x4xf32>)
+    similarity_ins(%w : tensor<8x64xf32>)
+    outs(%acc, %m, %l : tensor<4x64xf32>, tensor<64xf32>, tensor<64xf32>)
+    maps [#q, #k, #v, #wi, #acc, #row] exponent_scale(1.4426950408889634) normalizer(#attn.softmax)
     similarity {
     ^bb0(%a: f32, %b: f32, %x: f32):
       %sum = arith.addf %a, %b : f32

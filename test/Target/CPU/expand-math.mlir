@@ -72,3 +72,29 @@ func.func @double_precision(%x: f64) -> f64 {
   %y = math.exp2 %x : f64
   return %y : f64
 }
+
+// -----
+
+// An estimate and a step of Newton, where the division says that an approximation will do.
+
+// SCALEF-LABEL: func.func @reciprocal
+//   SCALEF-NOT:   arith.divf
+//       SCALEF:   %[[Y:.+]] = llvm.call_intrinsic "llvm.x86.avx512.rcp14.ps.512"(%[[X:[^,]+]],
+//       SCALEF:   %[[MINUS:.+]] = arith.negf %[[X]]
+//       SCALEF:   %[[ERROR:.+]] = math.fma %[[MINUS]], %[[Y]],
+//       SCALEF:   math.fma %[[Y]], %[[ERROR]], %[[Y]]
+//  CHECK-LABEL: func.func @reciprocal
+//        CHECK:   arith.divf
+func.func @reciprocal(%x: vector<16xf32>) -> vector<16xf32> {
+  %one = arith.constant dense<1.0> : vector<16xf32>
+  %y = arith.divf %one, %x fastmath<arcp> : vector<16xf32>
+  return %y : vector<16xf32>
+}
+
+// SCALEF-LABEL: func.func @exact_reciprocal
+//       SCALEF:   arith.divf
+func.func @exact_reciprocal(%x: vector<16xf32>) -> vector<16xf32> {
+  %one = arith.constant dense<1.0> : vector<16xf32>
+  %y = arith.divf %one, %x : vector<16xf32>
+  return %y : vector<16xf32>
+}
