@@ -54,6 +54,11 @@ struct CommandLine {
       cl::init(Placement::Dense), cl::cat(category)};
   cl::opt<int> threads{"threads", cl::desc("OpenMP threads; 1 (default) calls without parallel_for"), cl::init(1),
                        cl::cat(category)};
+  cl::list<std::string> calls{
+      "call",
+      cl::desc(
+          "Make one more call, by options about arguments, --seed, --strides and --threads of its own. Repeatable"),
+      cl::value_desc("\"options\""), cl::cat(category)};
   cl::opt<bool> compare{"compare", cl::desc("Compare results with the float64 reference and its error budget"),
                         cl::cat(category)};
   cl::opt<std::string> reference{
@@ -79,9 +84,12 @@ struct CommandLine {
 };
 } // namespace
 
-/// Parses the options about arguments.
-static llvm::Expected<ArgumentSettings> parseSettings(const CommandLine &line) {
-  ArgumentSettings settings;
+/// The call that the command line itself describes, then those of --call.
+static llvm::Expected<std::vector<CallSettings>> parseCalls(const CommandLine &line) {
+  std::vector<CallSettings> calls(1);
+  calls.front().threads = line.threads;
+  calls.front().worstCase = line.worstCase;
+  ArgumentSettings &settings = calls.front().arguments;
   settings.placement = line.placement;
   settings.seed = line.seed;
   for (auto [option, list] :
@@ -90,7 +98,17 @@ static llvm::Expected<ArgumentSettings> parseSettings(const CommandLine &line) {
     for (const std::string &text : *list)
       if (llvm::Error error = addArgumentOption(settings, option, text))
         return std::move(error);
-  return settings;
+  for (const std::string &text : line.calls) {
+    llvm::BumpPtrAllocator memory;
+    llvm::StringSaver saver(memory);
+    llvm::SmallVector<const char *> words;
+    cl::TokenizeGNUCommandLine(text, saver, words);
+    auto call = parseCallSettings(std::vector<std::string>(words.begin(), words.end()));
+    if (!call)
+      return llvm::createStringError("--call: " + llvm::toString(call.takeError()));
+    calls.push_back(std::move(*call));
+  }
+  return calls;
 }
 
 /// The kernel to call: --func, or the only one.
@@ -144,14 +162,53 @@ static LogicalResult findJudge(ModuleOp module, const KernelSignature &signature
   func::FuncOp function = find();
   if (!function || !function.walk([](GenericOp) { return WalkResult::interrupt(); }).wasInterrupted())
     return success();
-  judge.emplace(function, line.worstCase ? reference::Confidence::WorstCase : reference::Confidence::Statistical);
+  judge.emplace(function, reference::Confidence::Statistical);
   return judge->checkSignature(signature);
+}
+
+/// Makes one call, judges and times it; returns the exit status.
+static int runCall(const LoadedKernel &kernel, const KernelSignature &signature, std::optional<Judge> &judge,
+                   const CommandLine &line, const Target &target, const CallSettings &settings) {
+  auto infer = [&](llvm::ArrayRef<RuntimeValue> values) { return judge->inferOutputSizes(values); };
+  auto arguments = Arguments::create(signature, settings.arguments, judge ? InferOutputSizes(infer) : nullptr);
+  if (!arguments)
+    return reportError(kTool, llvm::toString(arguments.takeError()));
+
+  llvm::outs() << signature.name << ": " << (*arguments)->describe() << "; seed " << settings.arguments.seed << ", "
+               << settings.threads << (settings.threads == 1 ? " thread" : " threads") << ", " << target.cpu.name
+               << '\n';
+  llvm::outs().flush(); // before what a crash or an error prints
+  Call call(kernel, **arguments, settings.threads);
+  if (llvm::Error error = callOnce(call, signature, **arguments))
+    return reportError(kTool, llvm::toString(std::move(error)));
+  if (failed(writeOutputs(signature, **arguments, settings.arguments)))
+    return 1;
+  if (line.compare) {
+    judge->setConfidence(settings.worstCase ? reference::Confidence::WorstCase : reference::Confidence::Statistical);
+    FailureOr<bool> passed = judge->compare(signature, **arguments, llvm::outs());
+    if (failed(passed) || !*passed)
+      return 1;
+  }
+  if (line.time) {
+    FailureOr<double> flops = judge ? judge->countUsefulFlops(**arguments) : FailureOr<double>(0);
+    if (failed(flops))
+      return 1;
+    // Where Q is bf16, pairs of it may be multiplied.
+    bool isBf16 = target.cpu.hasBf16Dot && signature.arguments.front().type == ElementType::BF16;
+    Peak peak = choosePeak(isBf16);
+    Timing timing = measure([&] { call.run(); }, peak, settings.threads, kRounds);
+    if (!printTiming(llvm::outs(), timing, *flops, peak, settings.threads, kRounds))
+      return 1;
+    if (line.bandwidth)
+      printBandwidth(llvm::outs(), timing, (*arguments)->countBytes(), settings.threads);
+  }
+  return 0;
 }
 
 /// All that happens once the input is parsed; returns the exit status. What `meaning` says the kernel computes is what
 /// it is judged by.
 static int runModule(ModuleOp module, ModuleOp meaning, const CommandLine &line, const CompileOptions &options,
-                     const ArgumentSettings &settings) {
+                     llvm::ArrayRef<CallSettings> calls) {
   FailureOr<CompiledModule> compiled = compileToObject(module, options);
   if (failed(compiled))
     return 1;
@@ -171,42 +228,14 @@ static int runModule(ModuleOp module, ModuleOp meaning, const CommandLine &line,
   if (!judge && line.compare)
     return reportError(kTool, "--compare: there is no function '" + signature.name +
                                   "' with attention ops to compare to (--reference=FILE takes it from another file)");
-
-  auto infer = [&](llvm::ArrayRef<RuntimeValue> values) { return judge->inferOutputSizes(values); };
-  auto arguments = Arguments::create(signature, settings, judge ? InferOutputSizes(infer) : nullptr);
-  if (!arguments)
-    return reportError(kTool, llvm::toString(arguments.takeError()));
   auto kernel = LoadedKernel::load(compiled->object, signature);
   if (!kernel)
     return reportError(kTool, llvm::toString(kernel.takeError()));
-
-  llvm::outs() << signature.name << ": " << (*arguments)->describe() << "; seed " << line.seed << ", " << line.threads
-               << (line.threads == 1 ? " thread" : " threads") << ", " << options.target.cpu.name << '\n';
-  llvm::outs().flush(); // before what a crash or an error prints
-  Call call(**kernel, **arguments, line.threads);
-  if (llvm::Error error = callOnce(call, signature, **arguments))
-    return reportError(kTool, llvm::toString(std::move(error)));
-  if (failed(writeOutputs(signature, **arguments, settings)))
-    return 1;
-  if (line.compare) {
-    FailureOr<bool> passed = judge->compare(signature, **arguments, llvm::outs());
-    if (failed(passed) || !*passed)
-      return 1;
-  }
-  if (line.time) {
-    FailureOr<double> flops = judge ? judge->countUsefulFlops(**arguments) : FailureOr<double>(0);
-    if (failed(flops))
-      return 1;
-    // Where Q is bf16, pairs of it may be multiplied.
-    bool isBf16 = options.target.cpu.hasBf16Dot && signature.arguments.front().type == ElementType::BF16;
-    Peak peak = choosePeak(isBf16);
-    Timing timing = measure([&] { call.run(); }, peak, line.threads, kRounds);
-    if (!printTiming(llvm::outs(), timing, *flops, peak, line.threads, kRounds))
-      return 1;
-    if (line.bandwidth)
-      printBandwidth(llvm::outs(), timing, (*arguments)->countBytes(), line.threads);
-  }
-  return 0;
+  // All are made, so that one run says all that is wrong.
+  int status = 0;
+  for (const CallSettings &settings : calls)
+    status |= runCall(**kernel, signature, judge, line, options.target, settings);
+  return status;
 }
 
 /// Sets `chosen` to the last of `targets` that this machine can run; the error says what the last one would need.
@@ -226,8 +255,9 @@ static llvm::Error chooseTarget(llvm::ArrayRef<Target> targets, Target &chosen) 
 
 int attn::runMain(int argc, char **argv, const DialectRegistry &registry) {
   llvm::InitLLVM init(argc, argv);
-  releaseOptionNames({"func", "shape", "arg", "input", "output", "fill", "seed", "strides", "threads", "compare",
-                      "reference", "worst-case", "time", "bandwidth", "save-object", "start-after", "cpu", "O"});
+  releaseOptionNames({"func", "shape", "arg", "input", "output", "fill", "seed", "strides", "threads", "call",
+                      "compare", "reference", "worst-case", "time", "bandwidth", "save-object", "start-after", "cpu",
+                      "O"});
   CommandLine line;
   parseCommandLine(argc, argv, kTool, line.category,
                    "compiles an attention kernel, calls it through its C interface, judges and times it\n\n"
@@ -237,9 +267,9 @@ int attn::runMain(int argc, char **argv, const DialectRegistry &registry) {
     return reportError(kTool, "--threads: expects 1 to 1024, got " + llvm::Twine(line.threads));
   if (line.optLevel > 3)
     return reportError(kTool, "-O: unknown level " + llvm::Twine(line.optLevel) + " (expected 0, 1, 2 or 3)");
-  llvm::Expected<ArgumentSettings> settings = parseSettings(line);
-  if (!settings)
-    return reportError(kTool, llvm::toString(settings.takeError()));
+  llvm::Expected<std::vector<CallSettings>> calls = parseCalls(line);
+  if (!calls)
+    return reportError(kTool, llvm::toString(calls.takeError()));
   CompileOptions options;
   options.optLevel = line.optLevel;
   llvm::Expected<std::vector<Target>> targets = describeTargets(line.cpu);
@@ -255,5 +285,5 @@ int attn::runMain(int argc, char **argv, const DialectRegistry &registry) {
     return 1;
   keepOnly(*input.module, line.function);
   OwningOpRef<ModuleOp> meaning = reference.module ? reference.module->clone() : input.module->clone();
-  return runModule(*input.module, *meaning, line, options, *settings);
+  return runModule(*input.module, *meaning, line, options, *calls);
 }

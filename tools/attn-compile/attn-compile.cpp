@@ -7,5 +7,6 @@
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   attn::registerAllDialects(registry);
+  attn::registerAttnPasses(); // --mlir-print-ir-after knows our passes by these names
   return attn::compileMain(argc, argv, registry);
 }

@@ -13,8 +13,11 @@ namespace attn {
 class Judge {
 public:
   Judge(mlir::func::FuncOp function, reference::Confidence confidence) : function(function) {
-    options.confidence = confidence;
+    setConfidence(confidence);
   }
+
+  /// Of the calls that follow: whether their inputs are random, so that roundings go both ways.
+  void setConfidence(reference::Confidence confidence) { options.confidence = confidence; }
 
   /// Fails with a diagnostic on the function where its arguments or results are not the kernel's: their number, order,
   /// element types, sizes where both are static, and names where the function gives any (`attn.name`).

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// The first `g` tokens see all and are seen by all; the others have a window.
+//
+//     i < g or j < g or |i - j| <= 20
+//
+// Source: Zaheer et al. 2020 (BigBird), sec. 2; Beltagy et al. 2020 (Longformer), sec. 3.1.
+//
+// try: --shape=q=1x2x70x16 --shape=k=1x2x150x16 --shape=v=1x2x150x16 --arg=g=5
+// try: --shape=q=2x2x131x16 --shape=k=2x2x67x16 --shape=v=2x2x67x16 --arg=g=70
+#q = affine_map<(b, h, i, j, d, e) -> (b, h, i, d)>
+#k = affine_map<(b, h, i, j, d, e) -> (b, h, j, d)>
+#v = affine_map<(b, h, i, j, d, e) -> (b, h, j, e)>
+#o = affine_map<(b, h, i, j, d, e) -> (b, h, i, e)>
+func.func @global_tokens(%q: tensor<?x2x?x16xf32> {attn.name = "q"}, %k: tensor<?x2x?x16xf32> {attn.name = "k"},
+                         %v: tensor<?x2x?x16xf32> {attn.name = "v"}, %g: index {attn.name = "g"})
+    -> tensor<?x2x?x16xf32> {
+  %c0 = arith.constant 0 : index
+  %c2 = arith.constant 2 : index
+  %b = tensor.dim %q, %c0 : tensor<?x2x?x16xf32>
+  %n = tensor.dim %q, %c2 : tensor<?x2x?x16xf32>
+  %init = tensor.empty(%b, %n) : tensor<?x2x?x16xf32>
+  %out = attn.generic ins(%q, %k, %v : tensor<?x2x?x16xf32>, tensor<?x2x?x16xf32>, tensor<?x2x?x16xf32>)
+    captures(%g : index)
+    outs(out %init : tensor<?x2x?x16xf32>) maps [#q, #k, #v, #o]
+    scale(2.500000e-01) normalizer(#attn.softmax)
+    mask {
+    ^bb0(%g_: index):
+      %i = attn.index 2
+      %j = attn.index 3
+      %w = arith.constant 20 : index
+      %row = arith.cmpi slt, %i, %g_ : index
+      %key = arith.cmpi slt, %j, %g_ : index
+      %d = arith.subi %i, %j : index
+      %a = math.absi %d : index
+      %near = arith.cmpi sle, %a, %w : index
+      %some = arith.ori %row, %key : i1
+      %r = arith.ori %some, %near : i1
+      attn.yield %r : i1
+    }
+  return %out : tensor<?x2x?x16xf32>
+}
