@@ -2,7 +2,7 @@
 """Turns the ```mlir examples of .td files into a module for attn-opt -split-input-file.
 
 Values that an example uses and does not define become arguments of a function around it. Their types stand in the
-example: `(%a, %b : type, type)`, `kind %a : type`, or the function type at the end of attn.sdpa. An example of what
+example: `(%a, %b : type, type)`, `kind %a : type`, or the function type at the end of a named op. An example of what
 stands in a region (attn.index, attn.yield) is put into one, and an attribute becomes an attribute of a function.
 """
 
@@ -40,7 +40,7 @@ def split_types(text):
 def types_of(example):
     types = {}
     listed = r"((?:%\w+,\s*)*%\w+) : ((?:tensor<[^>]*>|index|[if]\d+)(?:,\s*[^%()]*?)?)(?=\))"
-    named = r"attn\.sdpa ((?:%\w+, )*%\w+).*?: \(([^)]*)\)\s*->"
+    named = r"attn\.(?:sdpa|additive) ((?:%\w+, )*%\w+).*?: \(([^)]*)\)\s*->"
     for names, kinds in re.findall(listed, example) + re.findall(named, example, re.S):
         types.update(zip(re.findall(r"%\w+", names), split_types(kinds), strict=True))
     for name, kind in re.findall(r"\b\w+ (%\w+) : (tensor<[^>]*>)", example):
@@ -51,7 +51,7 @@ def types_of(example):
 def wrap(example, name):
     if example.startswith("#"):
         return f"func.func private @{name}() attributes {{example = {example.strip()}}}\n"
-    if not re.search(r"attn\.(sdpa|generic|online|weights|merge|finalize)\b", example):
+    if not re.search(r"attn\.(sdpa|additive|generic|online|weights|merge|finalize)\b", example):
         body = example.rstrip() + ("" if "attn.yield" in example else "\nattn.yield %keep : i1")
         return REGION.format(name=name, body=textwrap.indent(body, "      "))
     defined = set()

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "NamedOps.h"
 #include "OperandMaps.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -8,8 +9,6 @@
 
 using namespace mlir;
 using namespace attn;
-
-static int64_t getDim(Value tensor, unsigned dim) { return cast<RankedTensorType>(tensor.getType()).getDimSize(dim); }
 
 int64_t SdpaOp::getBatch() { return getDim(getQuery(), 0); }
 int64_t SdpaOp::getHeads() { return getDim(getQuery(), getHeadDim()); }
@@ -42,35 +41,6 @@ void SdpaOp::build(OpBuilder &builder, OperationState &state, Value query, Value
         builder.getArrayAttr(ResultKindAttr::get(builder.getContext(), ResultKind::Out)));
 }
 
-static bool disagree(int64_t a, int64_t b) { return !ShapedType::isDynamic(a) && !ShapedType::isDynamic(b) && a != b; }
-
-static LogicalResult verifyAgree(SdpaOp op, StringRef what, ArrayRef<std::pair<StringRef, int64_t>> sizes) {
-  for (size_t i = 0; i < sizes.size(); ++i)
-    for (size_t j = i + 1; j < sizes.size(); ++j)
-      if (disagree(sizes[i].second, sizes[j].second))
-        return op.emitOpError("expects '") << sizes[i].first << "' and '" << sizes[j].first << "' to share " << what
-                                           << ", got " << sizes[i].second << " and " << sizes[j].second;
-  return success();
-}
-
-/// Sizes, in the order of `shape`, do not contradict `type`; with `broadcast`, aligned right and 1 may stand for any.
-static bool fits(RankedTensorType type, ArrayRef<int64_t> shape, bool broadcast) {
-  int64_t rank = type.getRank(), full = shape.size();
-  if (broadcast ? rank < 1 || rank > full : rank != full)
-    return false;
-  return llvm::none_of(llvm::zip(type.getShape(), shape.take_back(rank)), [&](auto sizes) {
-    auto [size, expected] = sizes;
-    return disagree(size, expected) && !(broadcast && size == 1);
-  });
-}
-
-static std::string describe(ArrayRef<int64_t> shape) {
-  std::string text = "[";
-  for (int64_t size : shape)
-    text += (text.size() > 1 ? ", " : "") + (ShapedType::isDynamic(size) ? "?" : std::to_string(size));
-  return text + "]";
-}
-
 LogicalResult SdpaOp::verify() {
   unsigned head = getHeadDim(), row = getRowDim();
   Value q = getQuery(), k = getKey(), v = getValue();
@@ -98,28 +68,12 @@ LogicalResult SdpaOp::verify() {
     if (operand && !fits(cast<RankedTensorType>(operand.getType()), scores, /*broadcast=*/true))
       return emitOpError("expects '") << name << "' to broadcast to [B, H, N, M] = " << describe(scores) << ", got "
                                       << operand.getType();
-  // C6
-  if (failed(verifyResultKinds(*this, getResultKinds(), getResults().size(),
-                               {ResultKind::Out, ResultKind::Lse, ResultKind::Weights})))
-    return failure();
-  if (getResults().empty() || cast<ResultKindAttr>(getResultKinds()[0]).getValue() != ResultKind::Out)
-    return emitOpError("expects the first result kind to be out");
-  // C7
+  // C6 and C7
   Type element = getElementType(q);
-  Type accumulator = element.isF64() ? element : Float32Type::get(getContext());
   SmallVector<int64_t> out(cast<RankedTensorType>(q.getType()).getShape());
   out.back() = getValueHeadSize();
-  for (auto [attr, result] : llvm::zip(getResultKinds().getAsRange<ResultKindAttr>(), getResults())) {
-    ResultKind kind = attr.getValue();
-    SmallVector<int64_t> shape = kind == ResultKind::Out ? out : scores;
-    if (kind == ResultKind::Lse)
-      shape.pop_back();
-    Type expected = kind == ResultKind::Out ? element : accumulator;
-    auto type = cast<RankedTensorType>(result.getType());
-    if (!fits(type, shape, /*broadcast=*/false) || type.getElementType() != expected)
-      return emitOpError("expects result '") << stringifyResultKind(kind) << "' to be " << expected << " of shape "
-                                             << describe(shape) << ", got " << type;
-  }
+  if (failed(verifyResults(*this, getResultKinds(), element, out, scores)))
+    return failure();
   // C8
   for (auto [name, operand] : {std::pair("key", k), std::pair("value", v)})
     if (getElementType(operand) != element)
@@ -146,12 +100,7 @@ LogicalResult SdpaOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedT
       if (attr.getValue() == ResultKind::Weights)
         shape.push_back(size(getKey(), getRowDim()));
     }
-    // Static dimensions of the result type have to come back as constants.
-    for (auto [dim, expected] : llvm::enumerate(cast<RankedTensorType>(result.getType()).getShape()))
-      if (!ShapedType::isDynamic(expected))
-        shape[dim] = builder.getIndexAttr(expected);
-      else if (std::optional<int64_t> constant = getConstantIntValue(shape[dim]))
-        shape[dim] = arith::ConstantIndexOp::create(builder, loc, *constant).getResult();
+    foldStaticSizes(builder, loc, result.getType(), shape);
   }
   return success();
 }

@@ -128,8 +128,10 @@ struct ExplainPlan : attn::impl::AttnExplainPlanPassBase<ExplainPlan> {
       if (failed(setScalar(*copy, text, evaluator)))
         return failure();
 
-    WalkResult named = module.walk([](SdpaOp op) {
-      op.emitOpError("has no plan to explain: run attn-normalize and attn-select-plan first");
+    WalkResult named = module.walk([](Operation *op) {
+      if (!isNamedOp(op))
+        return WalkResult::advance();
+      op->emitOpError("has no plan to explain: run attn-normalize and attn-select-plan first");
       return WalkResult::interrupt();
     });
     if (named.wasInterrupted())

@@ -54,7 +54,7 @@ private:
 
   /// Named ops are attn.generic.
   LogicalResult verifyNormalize(Operation *op) {
-    if (isa<SdpaOp>(op)) {
+    if (isNamedOp(op)) {
       InFlightDiagnostic diag = breach(op) << "allows no named attention op";
       diag.attachNote() << "attn-normalize should have replaced this";
       return diag;
@@ -78,9 +78,9 @@ private:
 
   /// Attention only on tiles, in a loop that says how large those are.
   LogicalResult verifyTile(Operation *op) {
-    if (isa<SdpaOp, GenericOp>(op)) {
+    if (isNamedOp(op) || isa<GenericOp>(op)) {
       InFlightDiagnostic diag = breach(op) << "allows attention ops on tiles only";
-      diag.attachNote() << (isa<SdpaOp>(op) ? "attn-normalize" : "attn-tile-and-fuse") << " should have replaced this";
+      diag.attachNote() << (isNamedOp(op) ? "attn-normalize" : "attn-tile-and-fuse") << " should have replaced this";
       return diag;
     }
     if (!isTileOp(op))

@@ -947,3 +947,59 @@ func.func @sdpa_unknown_layout(%q: tensor<1x8x5x64xf32>) {
   %o = attn.sdpa %q, %q, %q layout(nbhd) : (tensor<1x8x5x64xf32>, tensor<1x8x5x64xf32>, tensor<1x8x5x64xf32>) -> tensor<1x8x5x64xf32>
   return
 }
+
+// -----
+
+func.func @additive_c1(%q: tensor<2x5x8xf32>, %k: tensor<3x7x8xf32>, %v: tensor<2x7x4xf32>, %w: tensor<8xf32>) {
+  // expected-error @below {{expects 'query' and 'key' to share batch size B, got 2 and 3}}
+  %o = attn.additive %q, %k, %v weight(%w : tensor<8xf32>) : (tensor<2x5x8xf32>, tensor<3x7x8xf32>, tensor<2x7x4xf32>) -> tensor<2x5x4xf32>
+  return
+}
+
+// -----
+
+func.func @additive_c2(%q: tensor<2x5x8xf32>, %k: tensor<2x7x8xf32>, %v: tensor<2x7x4xf32>, %w: tensor<9xf32>) {
+  // expected-error @below {{expects 'query' and 'weight' to share D, got 8 and 9}}
+  %o = attn.additive %q, %k, %v weight(%w : tensor<9xf32>) : (tensor<2x5x8xf32>, tensor<2x7x8xf32>, tensor<2x7x4xf32>) -> tensor<2x5x4xf32>
+  return
+}
+
+// -----
+
+func.func @additive_c3(%q: tensor<2x5x8xf32>, %k: tensor<2x7x8xf32>, %v: tensor<2x6x4xf32>, %w: tensor<8xf32>) {
+  // expected-error @below {{expects 'key' and 'value' to share M, got 7 and 6}}
+  %o = attn.additive %q, %k, %v weight(%w : tensor<8xf32>) : (tensor<2x5x8xf32>, tensor<2x7x8xf32>, tensor<2x6x4xf32>) -> tensor<2x5x4xf32>
+  return
+}
+
+// -----
+
+func.func @additive_c4(%q: tensor<2x5x8xf32>, %k: tensor<2x7x8xf32>, %v: tensor<2x7x4xf32>, %w: tensor<8xf32>, %m: tensor<2x7xi1>) {
+  // expected-error @below {{expects 'mask' to broadcast to [B, N, M] = [2, 5, 7], got 'tensor<2x7xi1>'}}
+  %o = attn.additive %q, %k, %v weight(%w : tensor<8xf32>) mask(%m : tensor<2x7xi1>) : (tensor<2x5x8xf32>, tensor<2x7x8xf32>, tensor<2x7x4xf32>) -> tensor<2x5x4xf32>
+  return
+}
+
+// -----
+
+func.func @additive_c5(%q: tensor<2x5x8xf32>, %k: tensor<2x7x8xf32>, %v: tensor<2x7x4xf32>, %w: tensor<8xf32>) {
+  // expected-error @below {{expects the first result kind to be out}}
+  %o = attn.additive %q, %k, %v weight(%w : tensor<8xf32>) returns(lse) : (tensor<2x5x8xf32>, tensor<2x7x8xf32>, tensor<2x7x4xf32>) -> tensor<2x5xf32>
+  return
+}
+
+// -----
+
+func.func @additive_c6(%q: tensor<2x5x8xbf16>, %k: tensor<2x7x8xbf16>, %v: tensor<2x7x4xbf16>, %w: tensor<8xbf16>) {
+  // expected-error @below {{expects result 'out' to be 'bf16' of shape [2, 5, 4], got 'tensor<2x5x4xf32>'}}
+  %o = attn.additive %q, %k, %v weight(%w : tensor<8xbf16>) : (tensor<2x5x8xbf16>, tensor<2x7x8xbf16>, tensor<2x7x4xbf16>) -> tensor<2x5x4xf32>
+  return
+}
+
+// -----
+
+func.func @additive_c7(%q: tensor<2x5x8xf32>, %k: tensor<2x7x8xf32>, %v: tensor<2x7x4xf32>, %w: tensor<8xbf16>) {
+  // expected-error @below {{expects 'query' and 'weight' to share the element type, got 'f32' and 'bf16'}}
+  %o = attn.additive %q, %k, %v weight(%w : tensor<8xbf16>) : (tensor<2x5x8xf32>, tensor<2x7x8xf32>, tensor<2x7x4xf32>) -> tensor<2x5x4xf32>
+  return
+}

@@ -37,6 +37,19 @@ func.func @sdpa_dynamic(%q: tensor<?x?x?x?xf16>, %k: tensor<?x?x?x?xf16>, %v: te
   return %o : tensor<?x?x?x?xf16>
 }
 
+// CHECK-LABEL: func.func @additive
+//       CHECK:   attn.additive %{{[^ )]+}}, %{{[^ )]+}}, %{{[^ )]+}} weight(%{{[^ )]+}} : tensor<8xf32>) : (tensor<2x5x8xf32>, tensor<2x7x8xf32>, tensor<2x7x4xf32>) -> tensor<2x5x4xf32>
+//       CHECK:   attn.additive %{{.+}} weight(%{{.+}} : tensor<8xf32>) mask(%{{[^ )]+}} : tensor<2x1x?xi1>) returns(out, lse, weights)
+func.func @additive(%q: tensor<2x5x8xf32>, %k: tensor<2x7x8xf32>, %v: tensor<2x7x4xf32>, %w: tensor<8xf32>,
+                    %mask: tensor<2x1x?xi1>) -> tensor<2x5x4xf32> {
+  %o = attn.additive %q, %k, %v weight(%w : tensor<8xf32>)
+    : (tensor<2x5x8xf32>, tensor<2x7x8xf32>, tensor<2x7x4xf32>) -> tensor<2x5x4xf32>
+  %r:3 = attn.additive %q, %k, %v weight(%w : tensor<8xf32>) mask(%mask : tensor<2x1x?xi1>) returns(out, lse, weights)
+    : (tensor<2x5x8xf32>, tensor<2x7x8xf32>, tensor<2x7x4xf32>)
+    -> tensor<2x5x4xf32>, tensor<2x5xf32>, tensor<2x5x7xf32>
+  return %o : tensor<2x5x4xf32>
+}
+
 // CHECK-LABEL: func.func @generic_all
 //       CHECK:   %{{[^ )]+}}:7 = attn.generic ins(%{{[^ )]+}}, %{{[^ )]+}}, %{{[^ )]+}} : tensor<2x5x8xbf16>, tensor<2x7x8xbf16>, tensor<2x7x4xf16>)
 //  CHECK-SAME:   similarity_ins(%{{[^ )]+}} : tensor<8xf32>) score_ins(%{{[^ )]+}} : tensor<5x7xbf16>)

@@ -212,3 +212,27 @@ func.func @score_decides_itself(%q: tensor<5x8xf32>, %k: tensor<7x8xf32>, %v: te
     }
   return %0 : tensor<5x4xf32>
 }
+
+// The similarity region says what is additive about it. A mask of size 1 along the rows repeats.
+
+// CHECK-LABEL: func.func @additive
+//  CHECK-SAME:   %[[Q_:[^ :]+]]: tensor<2x?x8xbf16>, %[[K_:[^ :]+]]: tensor<2x?x8xbf16>, %[[V_:[^ :]+]]: tensor<2x?x4xbf16>,
+//  CHECK-SAME:   %[[W_:[^ :]+]]: tensor<8xbf16>, %[[M_:[^ :]+]]: tensor<2x1x?xi1>)
+//   CHECK-DAG:   %[[SLICE:.+]] = tensor.extract_slice %[[M_]][0, 0, 0] [2, 1, %{{.+}}] [1, 1, 1] : tensor<2x1x?xi1> to tensor<2x?xi1>
+//   CHECK-DAG:   cf.assert %{{.+}}, "'key' and 'value' agree on M"
+//   CHECK-DAG:   cf.assert %{{.+}}, "'key' and 'mask' agree on M"
+//       CHECK:   attn.generic ins(%[[Q_]], %[[K_]], %[[V_]] {{.+}} similarity_ins(%[[W_]] : tensor<8xbf16>) mask_ins(%[[SLICE]] : tensor<2x?xi1>)
+//  CHECK-SAME:     normalizer(#attn.softmax)
+//       CHECK:   ^bb0(%[[QD:.+]]: f32, %[[KD:.+]]: f32, %[[WD:.+]]: bf16):
+//   CHECK-DAG:     %[[WF:.+]] = arith.extf %[[WD]] : bf16 to f32
+//   CHECK-DAG:     %[[SUM:.+]] = arith.addf %[[QD]], %[[KD]] : f32
+//       CHECK:     %[[TANH:.+]] = math.tanh %[[SUM]] : f32
+//       CHECK:     %[[TERM:.+]] = arith.mulf %[[WF]], %[[TANH]] : f32
+//       CHECK:     attn.yield %[[TERM]] : f32
+//       CHECK:   mask {
+func.func @additive(%q: tensor<2x?x8xbf16>, %k: tensor<2x?x8xbf16>, %v: tensor<2x?x4xbf16>, %w: tensor<8xbf16>,
+                    %mask: tensor<2x1x?xi1>) -> tensor<2x?x4xbf16> {
+  %o = attn.additive %q, %k, %v weight(%w : tensor<8xbf16>) mask(%mask : tensor<2x1x?xi1>)
+    : (tensor<2x?x8xbf16>, tensor<2x?x8xbf16>, tensor<2x?x4xbf16>) -> tensor<2x?x4xbf16>
+  return %o : tensor<2x?x4xbf16>
+}

@@ -33,11 +33,11 @@ def main():
     for cpu, rows, keys, options in CASES:
         shapes = [
             f"--shape={name}=2x{size}"
-            for name, size in [("q", f"{rows}x40"), ("k", f"{keys}x40"), ("v", f"{keys}x24"), ("keep", keys)]
+            for name, size in [("q", f"{rows}x40"), ("k", f"{keys}x40"), ("v", f"{keys}x24"), ("keep", f"1x{keys}")]
         ]
         command = ["attn-run", sys.argv[1], "--compare", f"--cpu={cpu}", *shapes, *options]
         if keys > 1:
-            command.append(f"--fill=keep=0@0,{keys - 1}")
+            command.append(f"--fill=keep=0@0,0,{keys - 1}")
         result = subprocess.run(command, capture_output=True, text=True)
         if result.returncode:
             failed += 1

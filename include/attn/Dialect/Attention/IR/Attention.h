@@ -22,4 +22,11 @@
 #define GET_OP_CLASSES
 #include "attn/Dialect/Attention/IR/AttentionOps.h.inc"
 
+namespace attn {
+
+/// Whether `op` is one of the named ops, which attn-normalize replaces.
+inline bool isNamedOp(mlir::Operation *op) { return llvm::isa<SdpaOp, AdditiveOp>(op); }
+
+} // namespace attn
+
 #endif // ATTN_DIALECT_ATTENTION_IR_ATTENTION_H

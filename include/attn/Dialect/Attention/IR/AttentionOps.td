@@ -103,6 +103,63 @@ def Attn_SdpaOp : Attn_Op<"sdpa", [Pure, AttrSizedOperandSegments,
   }];
 }
 
+class Attn_Tensor3D<string shape> : Type<And<[RankedTensorOf<[Attn_Float]>.predicate, HasAnyRankOfPred<[3]>]>,
+                                         shape # " tensor of f16, bf16, f32 or f64", "::mlir::RankedTensorType">;
+def Attn_Vector : Type<And<[RankedTensorOf<[Attn_Float]>.predicate, HasAnyRankOfPred<[1]>]>,
+                       "[D] tensor of f16, bf16, f32 or f64", "::mlir::RankedTensorType">;
+
+def Attn_AdditiveOp : Attn_Op<"additive", [Pure, DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
+                                                                          ["reifyResultShapes"]>]> {
+  let summary = "Additive attention";
+  let description = [{
+    For every batch b and query row i, with projected rows Q of the decoder and K of the encoder:
+
+        s[j]     = sum_d weight[d] * tanh(Q[b,i,d] + K[b,j,d])
+        w[j]     = exp(s[j]) / sum_{k kept} exp(s[k])   for j with mask[b,i,j], else 0
+        O[b,i,:] = sum_{j kept} w[j] * V[b,j,:]
+
+    The projections (Wa s and Ua h in the paper, a bias added to either) are the caller's, so that those of the encoder are
+    computed once for all steps of the decoder. In tiles of many rows tanh is made of e^2Q and e^2K, taken once a row.
+
+    **Shapes** (elements): Q `[B,N,D]`, K `[B,M,D]`, V `[B,M,Dv]`, weight `[D]`, out `[B,N,Dv]`; `mask` (i1, true keeps)
+    broadcasts to `[B,N,M]` from the right as in numpy (rank 1 to 3, sizes of static 1 repeat; padding of the source is
+    `[B,1,M]`); `lse` is `[B,N]`; `weights`, the alignment, is `[B,N,M]`. Step by step N is 1.
+
+    **Numbers**: scores are natural, without a scale, and with sums and `lse` f32 (f64 for f64 inputs).
+
+    **Edges**: a row whose keys are all masked gives zeros and `lse = -inf`; `M = 0` is such a row. What is masked
+    contributes nothing, whatever K and V hold there. A NaN score of a kept key gives NaN.
+
+    **Constraints**
+    * C1 Q, K and V agree on the batch size B.
+    * C2 Q, K and weight agree on D.
+    * C3 K and V agree on M.
+    * C4 `mask` has rank 1 to 3 and broadcasts to `[B,N,M]`.
+    * C5 result kinds are `out` first, then any of `lse`, `weights`, each at most once, one result type each.
+    * C6 results have the shapes above; `out` has the element type of Q, the others the accumulator type.
+    * C7 Q, K, V and weight have one element type; `mask` is i1.
+
+    **Source**: Bahdanau, Cho and Bengio 2014, sec. 3.1 and A.1.2.
+
+    ```mlir
+    %context, %alignment = attn.additive %s, %h, %annotations weight(%v : tensor<1000xf32>)
+       mask(%kept : tensor<64x1x50xi1>) returns(out, weights)
+       : (tensor<64x1x1000xf32>, tensor<64x50x1000xf32>, tensor<64x50x2000xf32>)
+       -> tensor<64x1x2000xf32>, tensor<64x1x50xf32>
+    ```
+  }];
+  let arguments = (ins Attn_Tensor3D<"[B,N,D]">:$query, Attn_Tensor3D<"[B,M,D]">:$key, Attn_Tensor3D<"[B,M,Dv]">:$value,
+                       Attn_Vector:$weight, Optional<RankedTensorOf<[I1]>>:$mask,
+                       Attn_ResultKindArrayAttr:$result_kinds);
+  let results = (outs Variadic<Attn_FloatTensor>:$results);
+  let assemblyFormat = [{
+    $query `,` $key `,` $value `weight` `(` $weight `:` type($weight) `)` (`mask` `(` $mask^ `:` type($mask) `)`)?
+    `` custom<Returns>($result_kinds) attr-dict
+    `:` `(` type($query) `,` type($key) `,` type($value) `)` `->` type($results)
+  }];
+  let hasVerifier = 1;
+}
+
 //===----------------------------------------------------------------------===//
 // The generic op
 //===----------------------------------------------------------------------===//

@@ -7,12 +7,13 @@ include "mlir/Pass/PassBase.td"
 def AttnNormalizePass : InterfacePass<"attn-normalize", "::mlir::FunctionOpInterface"> {
   let summary = "Rewrite named attention ops as attn.generic";
   let description = [{
-    **Takes** `attn.sdpa` and `attn.generic` (stage `import`). **Leaves** `attn.generic` and views, no named op:
+    **Takes** named ops and `attn.generic` (stage `import`). **Leaves** `attn.generic` and views, no named op:
     * layouts are indexing maps; nothing is transposed;
     * where H and Hkv are not known to be equal, Q, bias, mask and results are split into [Hkv, G] by
       `tensor.expand_shape`, and results joined again: the group g is a row loop. K and V are neither split nor repeated;
     * scale is explicit, bias is a score operand that the score region adds, a boolean mask is a mask operand, and causal
       is a mask region `j <= i` or `j <= i + (M - N)`;
+    * `attn.additive` has the similarity region `weight * tanh(q + k)`;
     * a score that is `select(c, s, -inf)`, or the other way round, where c does not see the score, is s with c in the mask;
     * sizes that types leave open and the op needs to be equal are asserted (`cf.assert`, "'key' and 'value' agree on M"),
       those of each `attn.generic` too. The op then carries `attn.checked`, and a second run adds nothing.
@@ -20,7 +21,7 @@ def AttnNormalizePass : InterfacePass<"attn-normalize", "::mlir::FunctionOpInter
     (example: test/Dialect/Attention/Transforms/normalize.mlir @grouped_heads_are_rows)
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",
-                           "::mlir::tensor::TensorDialect"];
+                           "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
 }
 
 def AttnDecomposeNaivelyPass : InterfacePass<"attn-decompose-naively", "::mlir::FunctionOpInterface"> {

@@ -30,6 +30,7 @@ std::unique_ptr<mlir::Pass> createAttnExplainPlanPass(AttnExplainPlanPassOptions
 
 /// Replaces `op` by an attn.generic, views of its operands and results, and assertions for what types leave open.
 GenericOp normalize(mlir::RewriterBase &rewriter, SdpaOp op);
+GenericOp normalize(mlir::RewriterBase &rewriter, AdditiveOp op);
 
 /// Moves conditions under which a score is -inf, whatever it would be else, from the score region to the mask. False:
 /// there are none.
