@@ -4,6 +4,7 @@
 
 without a choice   what the project asks of itself: value asked, value measured, met or not (about three minutes)
 --workloads        shapes of real models, by name or family
+--variants         what sinks, biases, masks, other normalizers and results cost beside plain attention of the same size
 --memory           working memory at 32,768 rows and keys
 
 How: every contender lives in a process of its own that may use just the CPUs asked for. They take turns; before and
@@ -24,7 +25,7 @@ import json
 import pathlib
 import sys
 
-from harness import Problem, memory, peers, report, rounds, workloads
+from harness import Problem, memory, peers, report, rounds, variants, workloads
 
 
 def names(text):
@@ -39,6 +40,7 @@ def parse_arguments(arguments):
     what.add_argument(
         "--workloads", metavar="NAME,...", nargs="?", const="", type=names, help="names or families; none: real models"
     )
+    what.add_argument("--variants", action="store_true", help="variants of attention beside plain sdpa")
     what.add_argument("--memory", action="store_true", help="working memory instead of speed")
     what.add_argument("--list", action="store_true", help="print the workloads and stop")
     what.add_argument(
@@ -113,7 +115,8 @@ def main(arguments):
         for w in workloads.load(options.dtype)[0].values():
             print(f"{w.name:24} {w.family:10} {w.describe()}")
         return 0
-    result = memory.measure(options) if options.memory else measure(options)
+    way = memory.measure if options.memory else variants.measure if options.variants else measure
+    result = way(options)
     if options.json:
         options.json.write_text(json.dumps(result, indent=1) + "\n")
     if options.report:

@@ -9,7 +9,7 @@ import re
 import subprocess
 
 from harness import kernels, plots, workloads
-from harness.report_parts import OURS, against, judge_asked, verdict, word
+from harness.report_parts import OURS, against, judge_asked, variant_table, verdict, word
 
 
 def describe_run(options):
@@ -102,6 +102,8 @@ def markdown(result):
             f"32,768 rows and keys, tensors apart: asked <= {asked:g} MB more than 64, measured {growth:.2f} MB",
         ]
         lines[-1] += f": {verdict(growth <= asked)}."
+    if "variants" in result:
+        lines += ["", "## Variants", "", *variant_table(result["variants"])]
     lines += ["", "## All contenders", ""]
     measured = [row for row in result["rows"] if "contenders" in row]
     columns = list(dict.fromkeys(c["name"] for row in measured for c in row["contenders"] if "absent" not in c))

@@ -58,3 +58,18 @@ def word(row, c):
     if row["workload"]["cold"] and row["bytes"] * row["peak"] > row["flops"] * row["bandwidth"]:
         text = f"{c['seconds'] * 1e3:.3f} ms, {c['gbytes']:.1f} GB/s, {100 * c['bandwidth_share']:.1f} % of memory"
     return text + (f", only {len(c['turns'])} turns" if "busy" in c else "")
+
+
+def variant_table(measured):
+    """What --variants measured, as lines of Markdown."""
+    sizes = ", ".join(f"{letter} = {size}" for letter, size in measured["sizes"].items())
+    return [
+        f"{sizes}, {measured['dtype']}, one thread; work is the share of pairs of rows and keys that are kept.",
+        "",
+        "| variant | time | work | time of plain softmax attention |",
+        "|---|---|---|---|",
+        *(
+            f"| {row['name']} | {row['seconds'] * 1e3:.2f} ms | {row['work']:.2f} | {row['ratio']:.2f}x |"
+            for row in measured["rows"]
+        ),
+    ]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """The harness of ./dev bench: what it selects, compiles, judges and writes. No test here looks at a speed."""
 
+import argparse
 import dataclasses
 import json
 import os
@@ -15,7 +16,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-from harness import Problem, kernels, memory, numerics, peers, report, rounds, workloads  # noqa: E402
+from harness import Problem, kernels, memory, numerics, peers, report, rounds, variants, workloads  # noqa: E402
 
 TINY = {"name": "tiny", "family": "test", "B": 2, "H": 4, "Hkv": 2, "N": 70, "M": 90, "D": 16, "Dv": 32}
 FEATURES = {
@@ -52,7 +53,16 @@ def measure(w, *contenders, threads=1):
 def test_help_names_every_part():
     result = bench("--help")
     assert result.returncode == 0
-    for word in ["--workloads", "--memory", "--install-peers", "--priority", "--json", "--report", "float64"]:
+    for word in [
+        "--workloads",
+        "--variants",
+        "--memory",
+        "--install-peers",
+        "--priority",
+        "--json",
+        "--report",
+        "float64",
+    ]:
         assert word in result.stdout
 
 
@@ -283,3 +293,22 @@ def test_needs_a_known_peer():
     with pytest.raises(Problem, match="unknown 'x'"):
         peers.choose(["x"])
     assert kernels.first_error("a.mlir:1:2: error: expects x\nnote: y\n") == "expects x"
+
+
+def test_variants_are_right_and_beside_plain(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(variants, "SIZES", {"B": 1, "H": 2, "N": 70, "M": 70, "D": 16, "Dv": 8})
+    chosen = {name: variants.VARIANTS[name] for name in ["plain", "max, entropy", "alibi", "mask [N,M]", "additive"]}
+    monkeypatch.setattr(variants, "VARIANTS", chosen)
+    options = argparse.Namespace(rounds=1, priority=False, dtype="")
+    result = variants.measure(options)  # a kernel beyond its budget is a Problem
+    assert [row["name"] for row in result["variants"]["rows"]] == list(chosen)
+    assert result["variants"]["rows"][0]["ratio"] == 1.0
+    assert "| additive |" in capsys.readouterr().out
+    assert "| alibi |" in report.write(tmp_path, result).with_suffix(".md").read_text()
+
+
+def test_every_variant_parses(tmp_path):
+    file = tmp_path / "variants.mlir"
+    file.write_text("\n// -----\n".join(variants.text(variant, "f32") for variant in variants.VARIANTS.values()))
+    command = [kernels.build_dir() / "bin/attn-opt", "-split-input-file", file, "-o", tmp_path / "out"]
+    subprocess.run(command, check=True)
