@@ -91,15 +91,12 @@ def region(role, arguments, lines):
 def text(variant, dtype):
     """A function with one attn.generic over b, h, i, j, d, e."""
 
-    def tensor(sizes):
-        return f"tensor<{sizes}x{dtype}>"
-
     def map_of(places):
         return f"affine_map<(b, h, i, j, d, e) -> ({places})>"
 
     heads = SIZES["H"]
-    q = k = tensor(f"?x{heads}x?x{SIZES['D']}")
-    v = tensor(f"?x{heads}x?x{SIZES['Dv']}")
+    q = k = kernels.tensor(["?", heads, "?", SIZES["D"]], dtype)
+    v = kernels.tensor(["?", heads, "?", SIZES["Dv"]], dtype)
     arguments = [("q", q), ("k", k), ("v", v)]
     maps = [map_of("b, h, i, d"), map_of("b, h, j, d"), map_of("b, h, j, e")]
     clauses = ""
@@ -112,12 +109,12 @@ def text(variant, dtype):
             clauses += f"\n    {role}_ins(%{name}_tensor : {kind})"
             if role in blocks:
                 blocks[role].append(f"%{name}: {kind.rstrip('>').rsplit('x', 1)[1]}")
-    kinds = {"out": v, "weights": f"tensor<?x{heads}x?x?xf32>"}
+    kinds = {"out": v, "weights": kernels.tensor(["?", heads, "?", "?"], "f32")}
     places = {"out": "b, h, i, e", "weights": "b, h, i, j"}
     results = ["out", *variant.get("results", [])]
     inits, outs, types = [], [], []
     for name in results:
-        kind = kinds.get(name, f"tensor<?x{heads}x?xf32>")
+        kind = kinds.get(name, kernels.tensor(["?", heads, "?"], "f32"))
         sizes = "%b, %n, %m" if name == "weights" else "%b, %n"
         inits.append(f"  %{name} = tensor.empty({sizes}) : {kind}\n")
         outs.append(f"{name} %{name} : {kind}")

@@ -95,11 +95,11 @@ static FailureOr<std::shared_ptr<RegionCallback>> compileRegion(mlir::Region &re
 /// The similarity region with 1 for each tanh: kernels make tanh of exponentials, with an error relative to that. Null
 /// for a region without tanh.
 static FailureOr<std::shared_ptr<RegionCallback>> compileMagnitude(GenericOp op, ArrayRef<RuntimeValue> captures) {
-  SmallVector<math::TanhOp> found;
-  OwningOpRef<GenericOp> copy(op.clone());
-  copy->getSimilarity().walk([&](math::TanhOp tanh) { found.push_back(tanh); });
-  if (found.empty())
+  if (!op.getSimilarity().walk([](math::TanhOp) { return WalkResult::interrupt(); }).wasInterrupted())
     return std::shared_ptr<RegionCallback>();
+  OwningOpRef<GenericOp> copy(op.clone());
+  SmallVector<math::TanhOp> found;
+  copy->getSimilarity().walk([&](math::TanhOp tanh) { found.push_back(tanh); });
   for (math::TanhOp tanh : found) {
     OpBuilder builder(tanh);
     Value one = arith::ConstantOp::create(builder, tanh.getLoc(), builder.getFloatAttr(tanh.getType(), 1.0));

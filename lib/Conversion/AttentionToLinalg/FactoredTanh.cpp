@@ -19,28 +19,28 @@ static Operation *getOnlyUser(Value value) {
   return isa<arith::ExtFOp>(user) ? getOnlyUser(user->getResult(0)) : user;
 }
 
-std::optional<WeightedTanh> matchWeightedTanh(ScoredOpInterface op, const LoopInfo &loops) {
+Operation *findWeightedTanh(ScoredOpInterface op, const LoopInfo &loops) {
   Region &similarity = op.getSimilarity();
   if (similarity.empty())
-    return std::nullopt;
+    return nullptr;
   Operation *sum = getOnlyUser(similarity.getArgument(0));
   if (!isa_and_nonnull<arith::AddFOp>(sum) || sum != getOnlyUser(similarity.getArgument(1)) ||
       !sum->getResult(0).getType().isF32() || !sum->hasOneUse())
-    return std::nullopt;
+    return nullptr;
   Operation *tanh = *sum->getUsers().begin();
   if (!isa<math::TanhOp>(tanh) || !tanh->hasOneUse())
-    return std::nullopt;
+    return nullptr;
   Operation *product = *tanh->getUsers().begin();
   Value result = cast<YieldOp>(similarity.front().getTerminator()).getValue();
   if (!isa<arith::MulFOp>(product) || result != product->getResult(0))
-    return std::nullopt;
+    return nullptr;
   // w has to be the same for all rows and keys.
   for (size_t number = 0; number < op.getSimilarityOperands().size(); ++number)
     if (getLoops(getMap(op.getIndexingMaps(), getFirstElementMap(op) + number)) !=
         SmallVector<unsigned>{static_cast<unsigned>(loops.d)})
-      return std::nullopt;
+      return nullptr;
   bool readsPosition = similarity.walk([](IndexOp) { return WalkResult::interrupt(); }).wasInterrupted();
-  return readsPosition ? std::nullopt : std::optional(WeightedTanh{tanh, product});
+  return readsPosition ? nullptr : tanh;
 }
 
 /// e^2x for each element x of Q or K, NaN where that is 2^62 or more: no product of two is infinite.
@@ -68,7 +68,7 @@ static MappedTensor buildFactors(OpBuilder &builder, const ScoredTile &tile, Map
   return factors;
 }
 
-MappedTensor buildFactoredSum(OpBuilder &builder, const ScoredTile &tile, WeightedTanh similarity) {
+MappedTensor buildFactoredSum(OpBuilder &builder, const ScoredTile &tile, Operation *tanh) {
   ScoredOpInterface op = tile.op;
   Location loc = op.getLoc();
   GenericBuilder linalg(builder, loc);
@@ -82,7 +82,7 @@ MappedTensor buildFactoredSum(OpBuilder &builder, const ScoredTile &tile, Weight
   auto weigh = [&](OpBuilder &nested, const LoopOrder &order, ValueRange operands, Value value) {
     SmallVector<Value> scalars{zero, zero};
     llvm::append_range(scalars, operands);
-    return inlineRegion(nested, op, op.getSimilarity(), order, scalars, similarity.tanh, value);
+    return inlineRegion(nested, op, op.getSimilarity(), order, scalars, tanh, value);
   };
 
   MappedTensor total{linalg.fill("qk", 0.0, linalg.empty({}, tile.type)), AffineMap::get(op.getNumLoops(), 0, context)};

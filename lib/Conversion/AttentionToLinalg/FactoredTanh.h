@@ -8,20 +8,14 @@
 
 namespace attn {
 
-/// A similarity w * tanh(q + k).
-struct WeightedTanh {
-  mlir::Operation *tanh;
-  /// Whose other factor, w, depends on neither q nor k.
-  mlir::Operation *product;
-};
+/// The tanh of a similarity w * tanh(q + k) whose w is over d alone and depends on neither q nor k; null for any other
+/// similarity.
+mlir::Operation *findWeightedTanh(ScoredOpInterface op, const LoopInfo &loops);
 
-/// Whether `op` has such a similarity, with a w that is over d alone.
-std::optional<WeightedTanh> matchWeightedTanh(ScoredOpInterface op, const LoopInfo &loops);
-
-/// Role `qk`: S = sum_d w - 2 sum_d w / (1 + e^2q e^2k), in a new scratch tensor. The error of a term is relative to w.
-/// A score is NaN where an element of Q or K is 21.4 or more; redone by a guarded op, which takes tanh itself, it is
-/// not.
-MappedTensor buildFactoredSum(mlir::OpBuilder &builder, const ScoredTile &tile, WeightedTanh similarity);
+/// For a similarity with such a `tanh`, role `qk`: S = sum_d w - 2 sum_d w / (1 + e^2q e^2k), in a new scratch tensor.
+/// The error of a term is relative to w. A score is NaN where an element of Q or K is 21.4 or more; redone by a guarded
+/// op, which takes tanh itself, it is not.
+MappedTensor buildFactoredSum(mlir::OpBuilder &builder, const ScoredTile &tile, mlir::Operation *tanh);
 
 } // namespace attn
 

@@ -3,22 +3,12 @@
 #include "Scores.h"
 #include "attn/Conversion/AttentionToLinalg/AttentionToLinalg.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/IR/TypeUtilities.h"
 
 using namespace mlir;
 
 namespace attn {
-namespace {
-
-/// An operand of the normalizer in accumulator type.
-Value toAccumulator(OpBuilder &builder, Location loc, Value value, FloatType type) {
-  if (cast<FloatType>(value.getType()).getWidth() > type.getWidth())
-    return arith::TruncFOp::create(builder, loc, type, value);
-  return extend(builder, loc, value, type);
-}
-
-} // namespace
-
 LogicalResult convertToLinalg(RewriterBase &rewriter, FinalizeOp op) {
   Location loc = op.getLoc();
   ArrayAttr maps = op.getIndexingMaps();
@@ -41,7 +31,7 @@ LogicalResult convertToLinalg(RewriterBase &rewriter, FinalizeOp op) {
         linalg.generic("finalize", LoopOrder(getLoops(out.map)), ins, out, [&](OpBuilder &nested, ValueRange args) {
           SmallVector<Value> operands;
           for (Value operand : args.drop_front(numStates).drop_back())
-            operands.push_back(toAccumulator(nested, loc, operand, type));
+            operands.push_back(convertScalarToDtype(nested, loc, operand, type, /*isUnsignedCast=*/false));
           return SmallVector<Value>{normalizer.finish(nested, loc, type, normalizer.getTileBase(),
                                                       args.take_front(numStates), operands)[which]};
         })[0];

@@ -124,8 +124,8 @@ MappedTensor buildSimilaritySum(OpBuilder &builder, const ScoredTile &tile, Valu
   // With few rows a row of K would be raised once for each of them.
   bool hasFewRows = tile.plan && tile.plan.getOrientation() == Orientation::RowsMajor;
   if (!tile.isGuarded && !hasFewRows)
-    if (std::optional<WeightedTanh> tanh = matchWeightedTanh(op, tile.loops))
-      return buildFactoredSum(builder, tile, *tanh);
+    if (Operation *tanh = findWeightedTanh(op, tile.loops))
+      return buildFactoredSum(builder, tile, tanh);
   Location loc = op.getLoc();
   GenericBuilder linalg(builder, loc);
   SmallVector<MappedTensor> ins = {{op.getQuery(), getMap(op.getIndexingMaps(), 0)},

@@ -16,7 +16,7 @@ using namespace mlir;
 
 namespace attn {
 
-NormalizerInterface getStreamingNormalizer(GenericOp op) {
+static NormalizerInterface getStreamingNormalizer(GenericOp op) {
   SmallVector<ResultKind> kinds;
   for (auto kind : op.getResultKinds().getAsRange<ResultKindAttr>())
     kinds.push_back(kind.getValue());

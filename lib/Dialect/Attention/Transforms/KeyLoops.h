@@ -8,13 +8,13 @@
 
 namespace attn {
 
-/// The normalizer of `op` with the state that the op's results need.
-NormalizerInterface getStreamingNormalizer(GenericOp op);
-
 class KeyLoops {
 public:
   /// Packs what does not depend on the key and computes the bounds of all loops.
   explicit KeyLoops(RowTile &tile);
+
+  /// The normalizer of the op with the state that the op's results need.
+  NormalizerInterface getNormalizer() const { return normalizer; }
 
   /// Visits all keys: acc over [e, rows], or [rows, e] in orientation rows_major, and the states over [rows] of the
   /// finished row tile.

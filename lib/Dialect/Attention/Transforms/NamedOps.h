@@ -17,6 +17,9 @@ constexpr llvm::StringLiteral kCheckedName = "attn.checked";
 /// The discardable attributes of a named op, for an attn.generic whose sizes have been checked.
 llvm::SmallVector<mlir::NamedAttribute> getCheckedAttrs(mlir::Operation *op);
 
+/// The map from `loops`, one letter each, to those that `dims` lists.
+mlir::AffineMap getLetterMap(mlir::MLIRContext *context, llvm::StringRef loops, llvm::StringRef dims);
+
 /// Aligns `tensor` from the right with dimensions called `dims`, one letter each. A dimension of static size 1 is a
 /// repetition: returns the tensor without those, and the letters of the others.
 std::pair<mlir::Value, std::string> dropRepeated(mlir::RewriterBase &rewriter, mlir::Value tensor,

@@ -75,6 +75,12 @@ struct AttnNormalizePass : attn::impl::AttnNormalizePassBase<AttnNormalizePass> 
 
 } // namespace
 
+AffineMap attn::getLetterMap(MLIRContext *context, StringRef loops, StringRef dims) {
+  SmallVector<AffineExpr> exprs =
+      llvm::map_to_vector(dims, [&](char letter) { return getAffineDimExpr(loops.find(letter), context); });
+  return AffineMap::get(loops.size(), 0, exprs, context);
+}
+
 std::pair<Value, std::string> attn::dropRepeated(RewriterBase &rewriter, Value tensor, StringRef dims) {
   auto type = cast<RankedTensorType>(tensor.getType());
   std::string kept;

@@ -15,12 +15,6 @@ using namespace attn;
 /// Loops, one letter each: batch, query row, key row, D, Dv.
 static constexpr llvm::StringLiteral kLoops = "bijde";
 
-static AffineMap getMap(MLIRContext *context, StringRef dims) {
-  SmallVector<AffineExpr> exprs =
-      llvm::map_to_vector(dims, [&](char letter) { return getAffineDimExpr(kLoops.find(letter), context); });
-  return AffineMap::get(kLoops.size(), 0, exprs, context);
-}
-
 /// Fills a region with one block: `body` makes the value that it yields of its arguments.
 static void fillRegion(RewriterBase &rewriter, Location loc, Region &region, ArrayRef<Type> types,
                        llvm::function_ref<Value(ValueRange)> body) {
@@ -81,7 +75,7 @@ GenericOp attn::normalize(RewriterBase &rewriter, AdditiveOp op) {
                                                  : "bij"});
   }
   for (const NamedTensor &tensor : tensors)
-    maps.push_back(getMap(context, tensor.dims));
+    maps.push_back(getLetterMap(context, kLoops, tensor.dims));
   assertSizes(rewriter, loc, tensors);
   auto generic = GenericOp::create(
       rewriter, loc, TypeRange(ValueRange(inits)), op.getQuery(), op.getKey(), op.getValue(),

@@ -138,11 +138,7 @@ private:
 
   OpFoldResult getSize(char letter) { return size.lookup(letter); }
 
-  AffineMap getMap(StringRef dims) {
-    SmallVector<AffineExpr> exprs =
-        llvm::map_to_vector(dims, [&](char letter) { return rewriter.getAffineDimExpr(loops.find(letter)); });
-    return AffineMap::get(loops.size(), 0, exprs, op.getContext());
-  }
+  AffineMap getMap(StringRef dims) { return getLetterMap(op.getContext(), loops, dims); }
 
   /// Where dimension h of `dims` is the group [h, g] of dimensions.
   static SmallVector<ReassociationIndices> getReassociation(StringRef dims) {
@@ -227,11 +223,7 @@ private:
     OpBuilder::InsertionGuard guard(rewriter);
     auto element = cast<FloatType>(cast<RankedTensorType>(scoreOperands[0].getType()).getElementType());
     Block *block = addBlock(generic.getScore(), {accumulator, element});
-    Value bias = block->getArgument(1);
-    if (element.getWidth() < accumulator.getWidth())
-      bias = arith::ExtFOp::create(rewriter, loc, accumulator, bias);
-    else if (element.getWidth() > accumulator.getWidth())
-      bias = arith::TruncFOp::create(rewriter, loc, accumulator, bias);
+    Value bias = convertScalarToDtype(rewriter, loc, block->getArgument(1), accumulator, /*isUnsignedCast=*/false);
     Value sum = arith::AddFOp::create(rewriter, loc, block->getArgument(0), bias);
     YieldOp::create(rewriter, loc, sum);
   }

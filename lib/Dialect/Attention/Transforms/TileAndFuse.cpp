@@ -103,7 +103,7 @@ static SmallVector<Value> finishRows(RowTile &tile, KeyLoops &keyLoops, ArrayRef
     validState.push_back(tile.getValidRows(state));
   auto finalize = FinalizeOp::create(
       rewriter, tile.loc, TypeRange(ValueRange(inits)), tile.getValidRows(accAndState.front()), validState, operands,
-      inits, rewriter.getArrayAttr(kinds), rewriter.getAffineMapArrayAttr(maps), getStreamingNormalizer(op));
+      inits, rewriter.getArrayAttr(kinds), rewriter.getAffineMapArrayAttr(maps), keyLoops.getNormalizer());
   SmallVector<Value> results(finalize.getResults());
   Value validFactor = results.pop_back_val();
   if (weights < 0)

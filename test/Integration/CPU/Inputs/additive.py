@@ -7,8 +7,9 @@ tanh is made of exponentials of q and of k, which has to hold where they are lar
 Prints the command of every case that failed.
 """
 
-import subprocess
 import sys
+
+from judge import finish, judge
 
 # Query rows, keys, options. Rows from 21.4 on leave the exponentials for tanh itself.
 SHAPES = [
@@ -38,12 +39,8 @@ def main():
         command = ["attn-run", sys.argv[1], "--compare", f"--cpu={cpu}", *shapes, *options]
         if keys > 1:
             command.append(f"--fill=keep=0@0,0,{keys - 1}")
-        result = subprocess.run(command, capture_output=True, text=True)
-        if result.returncode:
-            failed += 1
-            print(" ".join(command), result.stdout, result.stderr, sep="\n")
-    print(f"{len(CASES)} cases, {failed} failed")
-    sys.exit(failed > 0)
+        failed += judge(command)
+    finish(len(CASES), failed)
 
 
 main()

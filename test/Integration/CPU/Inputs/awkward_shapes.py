@@ -9,9 +9,10 @@ lengths, strides and threads, and with NaN or infinities somewhere. Prints the c
 
 import pathlib
 import random
-import subprocess
 import sys
 import tempfile
+
+from judge import finish, judge
 
 LENGTHS = [1, 2, 3, 7, 16, 63, 64, 65, 67, 129, 131, 200]
 # Special values go into one column of V, a whole batch, one key feature, or so large that no score stays finite.
@@ -66,10 +67,7 @@ def run(d, random, folder):
         command += [shape("v", kv_heads, m, dv), f"--seed={random.randint(1, 999)}"]
         command += ["--strides=" + random.choice(["dense", "guarded", "padded", "permuted"])]
         command += [f"--threads={random.choice([1, 2])}", *random.choice(FILLS)]
-        result = subprocess.run(command, capture_output=True, text=True)
-        if result.returncode:
-            failed += 1
-            print(file.read_text(), " ".join(command), result.stdout, result.stderr, sep="\n")
+        failed += judge(command, file.read_text())
     return failed
 
 
@@ -82,8 +80,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for d in sizes:
             failed += run(d, random.Random(f"{sys.argv[1]} {d}"), pathlib.Path(folder))
-    print(f"{2 * len(sizes)} cases, {failed} failed")
-    sys.exit(failed > 0)
+    finish(2 * len(sizes), failed)
 
 
 main()

@@ -10,9 +10,10 @@ somewhere. Prints the command of every case that failed.
 
 import pathlib
 import random
-import subprocess
 import sys
 import tempfile
+
+from judge import finish, judge
 
 KEYS = [0, 1, 2, 15, 16, 17, 65, 127, 128, 129, 300, 1037]
 # Special values go into one column of V, a batch, one key feature, or so large that no score stays finite.
@@ -151,10 +152,7 @@ def run(d, random, folder, cpu):
                 command += [f"--shape=mask=2x1x1x{m}"]
         command += ["--strides=" + random.choice(["dense", "guarded", "padded", "permuted"])]
         command += [f"--threads={random.choice([1, 2])}"] + (random.choice(FILLS) if m > 1 else [])
-        result = subprocess.run(command, capture_output=True, text=True)
-        if result.returncode:
-            failed += 1
-            print(file.read_text(), " ".join(command), result.stdout, result.stderr, sep="\n")
+        failed += judge(command, file.read_text())
     return failed
 
 
@@ -165,8 +163,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for d in sizes:
             failed += run(d, random.Random(f"{sys.argv[1]} {d}"), pathlib.Path(folder), cpu)
-    print(f"{2 * len(sizes)} cases, {failed} failed")
-    sys.exit(failed > 0)
+    finish(2 * len(sizes), failed)
 
 
 main()

@@ -7,8 +7,9 @@ Prints the command of every case that failed.
 """
 
 import pathlib
-import subprocess
 import sys
+
+from judge import finish, judge
 
 EXAMPLES = ["sink", "sink-bf16", "sigmoid", "sigmoid-bf16", "linear", "linear-bf16", "row-statistics"]
 # Query rows, keys, and what is special about the numbers. The last key is masked for all rows but the last, so
@@ -29,12 +30,8 @@ def main():
             command = ["attn-run", file, "--compare", *shapes, *options]
             if name.startswith("sink"):
                 command += ["--fill=sink=-2..2", "--fill=sink=90@1", "--fill=sink=-inf@2"]
-            result = subprocess.run(command, capture_output=True, text=True)
-            if result.returncode:
-                failed += 1
-                print(" ".join(command), result.stdout, result.stderr, sep="\n")
-    print(f"{len(EXAMPLES) * len(CASES)} cases, {failed} failed")
-    sys.exit(failed > 0)
+            failed += judge(command)
+    finish(len(EXAMPLES) * len(CASES), failed)
 
 
 main()
