@@ -100,8 +100,8 @@ public:
     return weight * std::expm1(units * unit) + floor;
   }
 
-  /// To an infinity: a key with -inf for a score is not kept.
-  bool scoresMayOverflow() const { return facts.magnitude * kLog2E > model.accumulator.largest() / 4; }
+  /// To an infinity: a key with -inf for a score is not kept, and one that a bias of -inf drops has +inf - inf.
+  bool scoresMayOverflow() const { return facts.reachedMagnitude * kLog2E > model.accumulator.largest() / 4; }
 
 private:
   bool hasNarrowWeights() const { return model.weight.precision < model.accumulator.precision; }
@@ -195,9 +195,9 @@ Results attn::reference::tolerances(const Problem &problem, const Evaluation &ev
   size_t number = 0;
   for (bool more = rows.count() > 0; more; more = rows.next()) {
     const RowFacts &facts = evaluation.rows[number++];
-    if (facts.keptKeys == 0)
-      continue;
     RowBudget budget(problem, facts, model, tiles, problem.loops[classes->d].extent);
+    if (facts.keptKeys == 0 && !budget.scoresMayOverflow())
+      continue;
     if (facts.undefined) {
       if (problem.weights && budget.scoresMayOverflow())
         for (int64_t j = 0; j < numKeys; ++j)

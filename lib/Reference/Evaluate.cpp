@@ -56,10 +56,6 @@ RowWeights weigh(const Problem &problem, const std::vector<KeptKey> &kept, std::
     row.weights.assign(kept.size(), kNaN);
     row.lse = row.max = row.entropy = kNaN;
     row.facts.undefined = true;
-    // Whether other scores of the row may overflow, and then not be kept, shows in the weights.
-    for (const KeptKey &entry : kept)
-      if (std::isfinite(entry.magnitude))
-        row.facts.magnitude = std::max(row.facts.magnitude, entry.magnitude);
     return row;
   }
   if (isSoftmax(problem.normalizer))
@@ -146,11 +142,12 @@ std::optional<Evaluation> attn::reference::evaluate(const Problem &problem, std:
   Rows rows(problem, *classes);
   std::vector<KeptKey> kept;
   for (bool more = rows.count() > 0; more; more = rows.next()) {
-    rows.score(0, problem.loops[classes->key].extent, kept);
+    double reachedMagnitude = rows.score(0, problem.loops[classes->key].extent, kept);
     std::optional<double> sink;
     if (problem.normalizer == Normalizer::SoftmaxSink)
       sink = rows.sink();
     RowWeights row = weigh(problem, kept, sink);
+    row.facts.reachedMagnitude = reachedMagnitude;
     writeOut(problem, *classes, rows, kept, row, evaluation);
     if (problem.lse)
       results.lse->values[rows.offsetIn(*problem.lse)] = row.lse;

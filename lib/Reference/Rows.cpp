@@ -82,8 +82,9 @@ int64_t Rows::offsetIn(const std::vector<unsigned> &loops, int64_t keyIndex, int
   return offset * extra;
 }
 
-void Rows::score(int64_t begin, int64_t end, std::vector<KeptKey> &kept) {
+double Rows::score(int64_t begin, int64_t end, std::vector<KeptKey> &kept) {
   kept.clear();
+  double reached = 0;
   int64_t depth = problem.loops[classes.d].extent;
   for (int64_t j = begin; j < end; ++j) {
     position[classes.key] = problem.loops[classes.key].offset + j;
@@ -110,6 +111,8 @@ void Rows::score(int64_t begin, int64_t end, std::vector<KeptKey> &kept) {
     position[classes.d] = kNoPosition;
     KeptKey entry{j, problem.scale * sum, 0, std::fabs(problem.scale) * magnitude};
     entry.score = entry.rawScore;
+    if (std::isfinite(entry.magnitude))
+      reached = std::max(reached, entry.magnitude);
     if (problem.score) {
       loadAll(scoreOperands, j, 0);
       entry.score = problem.score(entry.rawScore, values, position);
@@ -117,4 +120,5 @@ void Rows::score(int64_t begin, int64_t end, std::vector<KeptKey> &kept) {
     if (entry.score != -std::numeric_limits<double>::infinity())
       kept.push_back(entry);
   }
+  return reached;
 }

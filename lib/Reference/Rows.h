@@ -38,8 +38,9 @@ public:
   int64_t count() const { return numRows; }
   bool next();
 
-  /// Replaces `kept` by the kept keys of this row in begin <= j < end, ascending.
-  void score(int64_t begin, int64_t end, std::vector<KeptKey> &kept);
+  /// Replaces `kept` by the kept keys of this row in begin <= j < end, ascending. Returns the largest finite magnitude
+  /// of a key that the mask keeps.
+  double score(int64_t begin, int64_t end, std::vector<KeptKey> &kept);
 
   double sink() const { return *normalizerOperands.front().row; }
   double value(int64_t key, int64_t e) const {

@@ -101,6 +101,27 @@ TEST(Compare, rows_without_keys_are_exact) {
   EXPECT_FALSE(compare(*evaluation.results.lse, *tolerance.lse, lse).passed()) << "-inf, not a large number";
 }
 
+TEST(Compare, rows_without_keys_are_exempt_where_scores_overflow_on_their_way_to_minus_infinity) {
+  TestProblem test({1, 1, 1, 2, 1, 1});
+  test.q.values[0] = 1;
+  test.problem.scale = 1;
+  test.problem.score = [](double s, Values, Position) { return s - kInf; };
+  auto toleranceOfAll = [&](const std::vector<double> &scores) {
+    std::copy(scores.begin(), scores.end(), test.k.values.begin()); // the problem views them
+    Evaluation evaluation = test.evaluateOrFail();
+    EXPECT_EQ(evaluation.rows[0].keptKeys, 0);
+    return tolerances(test.problem, evaluation);
+  };
+  Results tolerance = toleranceOfAll({1, 1e39});
+  for (const Tensor &result : {tolerance.out, *tolerance.lse, *tolerance.max, *tolerance.entropy, *tolerance.weights})
+    for (double value : result.values)
+      EXPECT_EQ(value, kInf) << "+inf - inf in the kernel";
+  EXPECT_EQ(toleranceOfAll({1, -1e4}).out.values[0], 0);
+  // What the mask drops is not computed at all.
+  test.problem.mask = [](Values, Position position) { return position[3] == 0; };
+  EXPECT_EQ(toleranceOfAll({1, 1e39}).out.values[0], 0);
+}
+
 TEST(Compare, topk_accepts_another_order_of_near_equals_only) {
   TestProblem test({1, 1, 1, 4, 1, 1});
   test.problem.scale = 1;

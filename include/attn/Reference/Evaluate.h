@@ -23,6 +23,9 @@ struct RowFacts {
   int64_t keptKeys = 0;
   /// max_{j in Kept} |scale| * sum_d |similarity|: what roundings of the score are relative to.
   double magnitude = 0;
+  /// The same over all keys that the mask keeps, those whose score is -inf too, as far as it is finite: where a score
+  /// overflows on its way, it does so whatever would have become of it.
+  double reachedMagnitude = 0;
   /// sum_j |w_j| * magnitude_j; for Identity sum_j magnitude_j.
   double weightedMagnitude = 0;
   /// sum_j |w_j|; for softmax without sink 1.
