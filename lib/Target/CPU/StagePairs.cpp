@@ -29,15 +29,18 @@ bool mustStage(linalg::GenericOp op, OpOperand *operand, unsigned loop) {
   return !memref.getDefiningOp<memref::AllocOp>();
 }
 
-void stage(IRRewriter &b, linalg::GenericOp op, OpOperand *operand, int64_t mostRows) {
+/// `keys` is the number of keys of a tile: all that can be unknown of a size is whether it is the last, shorter one.
+void stage(IRRewriter &b, linalg::GenericOp op, OpOperand *operand, int64_t keys) {
   Location loc = op.getLoc();
   b.setInsertionPoint(op);
   Value source = operand->get();
   auto type = cast<MemRefType>(source.getType());
-  int64_t rows = type.isDynamicDim(0) ? mostRows : type.getDimSize(0);
+  // Rows are keys of V, or depths of a K whose keys are innermost.
+  int64_t rows = type.isDynamicDim(0) ? keys : type.getDimSize(0);
+  int64_t columns = type.isDynamicDim(1) ? keys : type.getDimSize(1);
   // Whole pairs: the last row of an odd number gets a partner.
   Value whole = memref::AllocOp::create(
-      b, loc, MemRefType::get({int64_t(llvm::alignTo(rows, 2)), type.getDimSize(1)}, type.getElementType()));
+      b, loc, MemRefType::get({int64_t(llvm::alignTo(rows, 2)), columns}, type.getElementType()));
   OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
   SmallVector<OpFoldResult> zeros(2, zero), ones(2, one);
   Value part = memref::SubViewOp::create(b, loc, whole, zeros, memref::getMixedSizes(b, loc, source), ones);

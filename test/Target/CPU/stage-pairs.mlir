@@ -57,3 +57,31 @@ func.func @keys(%k: memref<4x32xbf16>, %s: memref<4x16xf32>) attributes {attn.pl
   }
   return
 }
+
+// -----
+
+#plan = #attn.plan<online, rows_minor, rows = 16, keys = 5, lanes = 16, register_tile = [2, 1], precision = bf16>
+#s = affine_map<(j, i, d) -> (j, i)>
+#k = affine_map<(j, i, d) -> (d, j)>
+#q = affine_map<(j, i, d) -> (d, i)>
+
+// Keys are innermost in K, and how many the last tile has is unknown: scratch has room for those of a whole one.
+
+// CHECK-LABEL: func.func @depth_by_keys
+//  CHECK-SAME:   %[[K:[^:]+]]: memref<3x?xbf16
+//       CHECK:   %[[ALLOC:.+]] = memref.alloc() : memref<4x5xbf16>
+//       CHECK:   %[[PART:.+]] = memref.subview %[[ALLOC]][0, 0] [3, %{{.+}}] [1, 1]
+//       CHECK:   linalg.generic {{.+}} ins(%[[K]] : {{.+}}) outs(%[[PART]] : {{.+}}) attrs = {attn.role = "stage"}
+func.func @depth_by_keys(%k: memref<3x?xbf16, strided<[?, 1]>>, %s: memref<?x16xf32>) attributes {attn.plan = #plan} {
+  %q = memref.alloc() : memref<3x16xbf16>
+  linalg.generic {indexing_maps = [#k, #q, #s], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%k, %q : memref<3x?xbf16, strided<[?, 1]>>, memref<3x16xbf16>) outs(%s : memref<?x16xf32>) {
+  ^bb0(%a: bf16, %b: bf16, %c: f32):
+    %x = arith.extf %a : bf16 to f32
+    %y = arith.extf %b : bf16 to f32
+    %p = arith.mulf %x, %y : f32
+    %r = arith.addf %c, %p : f32
+    linalg.yield %r : f32
+  }
+  return
+}
