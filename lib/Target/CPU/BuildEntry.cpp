@@ -145,12 +145,10 @@ LLVM::LLVMFuncOp attn::buildEntry(OpBuilder &b, KernelFunctions &kernel, LLVM::L
     else
       values.push_back(entry.loadView(value, argument.sizes.size()));
   }
-  buildViewChecks(entry, signature, values, exit);
-
   SmallVector<Value> flat;
   entry.flatten(signature, values, flat);
-  Value status = LLVM::CallOp::create(b, loc, kernel.check, flat).getResult();
-  entry.exitIf(entry.compare(LLVM::ICmpPredicate::ne, status, entry.i32(ATTN_OK)), exit, status);
+  buildViewChecks(entry, signature, values, exit,
+                  [&] { return LLVM::CallOp::create(b, loc, kernel.check, flat).getResult(); });
 
   Value workers = entry.loadMember(call, callType, {1}, b.getI32Type());
   entry.exitIf(entry.compare(LLVM::ICmpPredicate::slt, workers, entry.i32(1)), exit, ATTN_ERROR_WORKERS);

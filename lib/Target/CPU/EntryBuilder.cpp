@@ -126,7 +126,7 @@ int64_t attn::getSlotBytes(const KernelSignature &signature) {
 }
 
 void attn::buildViewChecks(EntryBuilder &entry, const KernelSignature &signature, ArrayRef<ArgumentValues> values,
-                           Block *exit) {
+                           Block *exit, llvm::function_ref<Value()> checkShapes) {
   using Predicate = LLVM::ICmpPredicate;
   // One test of all views for each status: few branches, and the order of attn_status holds across views.
   Value null, size, shape, stride, alignment;
@@ -160,11 +160,15 @@ void attn::buildViewChecks(EntryBuilder &entry, const KernelSignature &signature
       alignment = entry.either(alignment, entry.compare(Predicate::ne, rest, zero));
     }
   }
-  for (auto [condition, status] : {std::pair{null, ATTN_ERROR_NULL},
-                                   {size, ATTN_ERROR_SIZE},
-                                   {shape, ATTN_ERROR_SHAPE},
-                                   {stride, ATTN_ERROR_STRIDE},
-                                   {alignment, ATTN_ERROR_ALIGNMENT}})
+  auto exitIf = [&](Value condition, attn_status status) {
     if (condition)
       entry.exitIf(condition, exit, status);
+  };
+  exitIf(null, ATTN_ERROR_NULL);
+  exitIf(size, ATTN_ERROR_SIZE);
+  exitIf(shape, ATTN_ERROR_SHAPE);
+  Value status = checkShapes();
+  entry.exitIf(entry.compare(Predicate::ne, status, entry.i32(ATTN_OK)), exit, status);
+  exitIf(stride, ATTN_ERROR_STRIDE);
+  exitIf(alignment, ATTN_ERROR_ALIGNMENT);
 }

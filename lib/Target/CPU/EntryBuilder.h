@@ -88,9 +88,10 @@ mlir::LLVM::LLVMFuncOp buildTaskBody(mlir::OpBuilder &b, KernelFunctions &kernel
 /// `i32 NAME(ptr call, views and scalars)`.
 mlir::LLVM::LLVMFuncOp buildEntry(mlir::OpBuilder &b, KernelFunctions &kernel, mlir::LLVM::LLVMFuncOp body);
 
-/// Emits the checks of one view in the order of attn_status; they end in `exit`.
+/// Emits the checks of all views in the order of attn_status; they end in `exit`. `checkShapes` emits what is known of
+/// sizes beyond those that are static, and returns a status.
 void buildViewChecks(EntryBuilder &entry, const KernelSignature &signature, llvm::ArrayRef<ArgumentValues> values,
-                     mlir::Block *exit);
+                     mlir::Block *exit, llvm::function_ref<mlir::Value()> checkShapes);
 
 } // namespace attn
 
