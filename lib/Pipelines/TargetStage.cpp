@@ -5,6 +5,7 @@
 #include "attn/Target/CPU/Passes.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
@@ -15,6 +16,9 @@ namespace attn {
 
 /// Tensors become buffers; everything is updated in place or the verifier says what is not.
 static void addBufferization(OpPassManager &pm) {
+  pm.addNestedPass<func::FuncOp>(createAttnMergeSlicesPass());
+  // Bufferisation would look through the bounds of key loops, for minutes; the canonicaliser does so later.
+  pm.addNestedPass<func::FuncOp>(createAttnHideBoundsPass());
   pm.addPass(bufferization::createEmptyTensorToAllocTensorPass());
   bufferization::OneShotBufferizePassOptions options;
   options.bufferizeFunctionBoundaries = true;

@@ -19,6 +19,30 @@ def AttnOutlineTasksPass : Pass<"attn-outline-tasks", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect", "::mlir::memref::MemRefDialect"];
 }
 
+def AttnHideBoundsPass : Pass<"attn-hide-bounds", "::mlir::func::FuncOp"> {
+  let summary = "Hide minima and maxima of positions from One-Shot Bufferize";
+  let description = [{
+    **Takes** kernels on tensors. **Leaves** the result of each `affine.min` and `affine.max` cast to i64 and back, which
+    any canonicalisation undoes. One-Shot Bufferize compares slices by linear constraints over all that their offsets and
+    sizes are made of; it takes minutes where these are the key ranges of a mask, and knows nothing of what casts hide.
+    (example: test/Target/CPU/hide-bounds.mlir)
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
+def AttnMergeSlicesPass : Pass<"attn-merge-slices", "::mlir::func::FuncOp"> {
+  let summary = "Merge slices whose dropped dimension buffers could not name";
+  let description = [{
+    **Takes** kernels on tensors. **Leaves** no slice that drops one dimension of size 1 and keeps another one further out,
+    with a larger dimension between them (Q of a packed `tensor<1x?x3xHxD>`): `memref.subview` tells dropped dimensions by
+    strides, and unknown strides look alike. What is sliced further is sliced from the original. **Fails** where such a
+    slice has other users.
+    (example: test/Target/CPU/merge-slices.mlir)
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def AttnStagePairsPass : Pass<"attn-stage-pairs", "::mlir::func::FuncOp"> {
   let summary = "Copy to scratch what products of bf16 pairs cannot read in place";
   let description = [{
