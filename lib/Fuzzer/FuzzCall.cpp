@@ -160,6 +160,10 @@ private:
       if (choice.chance(20))
         fill(argument, choice.of({"0", "1", "-2..2"}), chooseRanges(argument));
       return;
+    case Role::Sink:
+      if (choice.chance(40))
+        fill(argument, choice.of({"-inf", "0", "1e4", "-1e4", "-8..8", "inf", "nan"}), chooseRanges(argument));
+      return;
     case Role::Truth:
       if (choice.chance(25))
         fill(argument, choice.of({"0", "1", "0..2"}));

@@ -27,6 +27,7 @@ enum class Role {
   Packed,   ///< Q, K and V in one tensor
   Bias,     ///< added to scores
   Factor,   ///< multiplied with scores, slopes
+  Sink,     ///< a logit without value
   Truth,    ///< i1, whether to keep
   Length,   ///< a number of keys
   Document, ///< a small integer, compared with others

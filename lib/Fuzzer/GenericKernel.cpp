@@ -150,32 +150,44 @@ private:
       return loops;
     };
     results.push_back({"out", outElement, arrange(rows, "e")});
-    if (choice.chance(35))
-      results.push_back({"lse", draft.accumulator, ordered(rows)});
-    if (choice.chance(15))
-      results.push_back({"max", draft.accumulator, ordered(rows)});
+    normalizer =
+        choice.of({"#attn.softmax", "#attn.softmax", "#attn.softmax", "#attn.softmax", "#attn.softmax", "#attn.softmax",
+                   "#attn.softmax_sink", "#attn.softmax_sink", "#attn.sigmoid", "#attn.identity"});
+    if (normalizer == "#attn.softmax" || normalizer == "#attn.softmax_sink") { // the others define only the rest
+      if (choice.chance(35))
+        results.push_back({"lse", draft.accumulator, ordered(rows)});
+      if (choice.chance(15))
+        results.push_back({"max", draft.accumulator, ordered(rows)});
+      if (choice.chance(15))
+        results.push_back({"entropy", draft.accumulator, ordered(rows)});
+    }
     if (choice.chance(15))
       results.push_back({"weights", draft.accumulator, ordered(join(rows, {"j"}))});
-    bool isLean = results.size() == 1; // other normalizers define no lse and no max
     if (choice.chance(1)) {
-      results.push_back({"entropy", draft.accumulator, rows});
-      draft.kernel.expected.push_back(RefusalKind::UntiledResult);
-    } else if (choice.chance(1)) {
       int64_t count = choice.between(1, 3);
       results.push_back({"topk_values", draft.accumulator, rows, count});
       results.push_back({"topk_indices", "i32", rows, count});
-      draft.kernel.expected.push_back(RefusalKind::UntiledResult);
+      draft.kernel.expected.push_back(RefusalKind::TopK);
     }
-    if (choice.chance(isLean ? 4 : 0)) {
-      normalizer = choice.of({"#attn.sigmoid", "#attn.identity"});
-      if (results.size() > 1 && results[1].kind == "entropy")
-        results.pop_back();
-    } else if (choice.chance(1)) {
-      normalizer = "#attn.softmax_sink";
-      sink = draft.addArgument("sink", "f32", {{{draft.row[0]}, 1}}, Role::Factor);
-    }
-    if (normalizer != "#attn.softmax")
-      draft.kernel.expected.push_back(RefusalKind::UntiledNormalizer);
+    if (normalizer == "#attn.softmax_sink")
+      addSink();
+  }
+
+  /// One logit for each head, or for anything else of a row.
+  void addSink() {
+    Loops loops = choice.chance(60) ? Loops{draft.row[0]} : Loops{};
+    if (loops.empty())
+      for (const std::string &loop : join(draft.batch, draft.row))
+        if (choice.chance(50))
+          loops.push_back(loop);
+    choice.shuffle(loops);
+    std::vector<Extent> extents;
+    for (const std::string &loop : loops)
+      extents.push_back({{loop}, 1});
+    std::string element = choice.of({draft.accumulator, draft.accumulator, std::string("bf16"), std::string("f16")});
+    if (element == "f16")
+      draft.kernel.expected.push_back(RefusalKind::Float16);
+    sink = {draft.addArgument("sink", element, std::move(extents), Role::Sink), std::move(loops)};
   }
 
   std::string writeRegions() {
@@ -309,7 +321,7 @@ private:
     std::string roles = writeRole("similarity_ins", draft.similarity) + writeRole("score_ins", draft.score) +
                         writeRole("mask_ins", draft.mask);
     if (sink)
-      roles += writeRole("normalizer_ins", {{*sink, {draft.row[0]}}});
+      roles += writeRole("normalizer_ins", {*sink});
     roles += writeRole("captures", draft.captures, /*haveMaps=*/false);
     if (!offsets.empty())
       roles += "\n    offsets(" + llvm::join(offsets, ", ") + ")";
@@ -350,7 +362,7 @@ private:
   std::vector<std::string> tensors;
   std::string outElement, normalizer = "#attn.softmax";
   std::vector<Result> results;
-  std::optional<size_t> sink;
+  std::optional<RegionOperand> sink;
   std::vector<std::string> offsets, printedMaps;
   std::map<std::string, std::string> measured;
   std::string body;

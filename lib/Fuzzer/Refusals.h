@@ -13,8 +13,7 @@ namespace attn {
 
 enum class RefusalKind {
   UnknownHeadSize,
-  UntiledNormalizer,
-  UntiledResult,
+  TopK,
   UnknownHeads,
   Float64,
   MathsLibrary,

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "Session.h"
 
+#include "llvm/Support/Format.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/raw_ostream.h"
+
+#include <ctime>
 
 using namespace attn;
 
@@ -38,6 +41,8 @@ static std::string tryCall(Trial &trial, const std::vector<std::string> &words, 
   std::string wrong = trial.prepare(*settings);
   if (wrong.empty())
     wrong = trial.run();
+  if (wrong.empty())
+    wrong = trial.runSpoilt();
   if (wrong.empty() && allStages) {
     auto [stage, what] = trial.findStage([](llvm::StringRef) {});
     if (!what.empty())
@@ -46,16 +51,17 @@ static std::string tryCall(Trial &trial, const std::vector<std::string> &words, 
   return wrong;
 }
 
-// Reports: G stage that begins, R refusal, C compiled, B call that begins, P call passed, F call failed, S stage at
-// fault.
+// Reports: G stage that begins, R refusal, C compiled in so many milliseconds of the processor, B call that begins, P
+// call passed, F call failed, S stage at fault.
 void Session::addTrial(std::shared_ptr<State> state, size_t firstCall) {
   Job job;
   job.body = [this, state, firstCall](const Reporter &report) {
     Trial trial(registry, options.compile, options.fault);
     auto progress = [&](llvm::StringRef stage) { report('G', 0, stage.str()); };
+    std::clock_t start = std::clock();
     if (!trial.compile(state->kernel.file.input, progress))
       return report('R', 0, trial.getDiagnostics());
-    report('C', 0, "");
+    report('C', (std::clock() - start) * 1000 / CLOCKS_PER_SEC, "");
     for (size_t call = firstCall; call < state->kernel.file.calls.size(); ++call) {
       report('B', call, "");
       std::string wrong = tryCall(trial, state->kernel.file.calls[call], options.allStages);
@@ -67,6 +73,10 @@ void Session::addTrial(std::shared_ptr<State> state, size_t firstCall) {
       state->stage = text;
     } else if (kind == 'C' && firstCall == 0) {
       ++summary.kernels;
+      if (number > summary.slowestMilliseconds) {
+        summary.slowestMilliseconds = number;
+        summary.slowest = state->kernel.commands.front();
+      }
     } else if (kind == 'R') {
       std::optional<RefusalKind> refusal = findRefusal(text);
       if (refusal && llvm::is_contained(state->kernel.expected, *refusal))
@@ -78,7 +88,9 @@ void Session::addTrial(std::shared_ptr<State> state, size_t firstCall) {
     } else if (kind == 'P' || kind == 'F') {
       state->call.reset();
       ++summary.executed;
-      if (kind == 'F')
+      if (kind == 'P')
+        summary.spoilt += Trial::kSpoiltCalls;
+      else
         addTrace(state, number, text);
     }
   };
@@ -161,12 +173,15 @@ void Session::save(const State &state, size_t call, Finding finding) {
 std::string Summary::print() const {
   std::string text;
   llvm::raw_string_ostream os(text);
-  os << executed << " cases executed on " << kernels << " kernels\n";
+  os << executed << " cases executed on " << kernels << " kernels, " << spoilt << " calls with mistakes refused\n";
   for (auto &[kind, count] : refused)
     for (const Refusal &refusal : getRefusals())
       if (refusal.kind == kind)
         os << count << (count == 1 ? " kernel" : " kernels") << " refused: \"" << refusal.words << "\", as "
            << refusal.reason << '\n';
+  if (kernels > 0)
+    os << "slowest to compile: " << llvm::format("%.1f", slowestMilliseconds / 1000.0) << " s, attn-fuzz " << slowest
+       << '\n';
   os << findings.size() << (findings.size() == 1 ? " finding" : " findings");
   if (wrong > static_cast<int64_t>(findings.size()))
     os << " (" << wrong << " cases)";
@@ -189,7 +204,10 @@ std::string Summary::printJson() const {
   std::string text;
   llvm::raw_string_ostream(text) << llvm::json::Value(llvm::json::Object{{"executed", executed},
                                                                          {"kernels", kernels},
+                                                                         {"spoilt", spoilt},
                                                                          {"refused", std::move(refusals)},
+                                                                         {"slowest", slowest},
+                                                                         {"slowest_ms", slowestMilliseconds},
                                                                          {"wrong", wrong},
                                                                          {"findings", std::move(list)}})
                                  << '\n';

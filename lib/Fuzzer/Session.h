@@ -35,7 +35,11 @@ struct Finding {
 };
 
 struct Summary {
-  int64_t executed = 0, kernels = 0;
+  /// Sound calls, kernels, and calls with mistakes that were refused as they must be.
+  int64_t executed = 0, kernels = 0, spoilt = 0;
+  /// The kernel that took longest to compile, with what its reference takes to prepare.
+  std::string slowest;
+  int64_t slowestMilliseconds = 0;
   std::map<RefusalKind, int64_t> refused;
   /// All calls that went wrong, of which `findings` holds one for each kernel.
   int64_t wrong = 0;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "Trial.h"
 
+#include "SpoiltCall.h"
+
 #include "attn/Dialect/Attention/IR/Attention.h"
 #include "attn/Runner/Call.h"
 #include "attn/Runner/Judge.h"
@@ -161,6 +163,14 @@ std::string Trial::run() {
         if (TensorBuffer &output = *arguments->getBuffer(number); output.getNumElements() > 0)
           output.set(SmallVector<int64_t>(output.getSizes().size(), 0), 1e3);
   return judge(*arguments);
+}
+
+std::string Trial::runSpoilt() {
+  Choice choice(settings.arguments.seed);
+  std::string wrong;
+  for (int number = 0; number < kSpoiltCalls && wrong.empty(); ++number)
+    wrong = trySpoiltCall(*kernel, signature, *arguments, choice);
+  return wrong;
 }
 
 static void clearOutputs(const KernelSignature &signature, Arguments &arguments) {

@@ -44,6 +44,11 @@ public:
   /// Calls the kernel as prepared. Returns what is wrong with its results, empty if nothing is.
   std::string run();
 
+  /// Makes the call with mistakes in it, kSpoiltCalls times. Returns what is wrong with how the kernel refuses them,
+  /// empty if nothing is.
+  std::string runSpoilt();
+  static constexpr int kSpoiltCalls = 2;
+
   /// Makes the call on what each stage left, in order, and returns the first stage that is wrong with what it got
   /// wrong; empty strings if none is. `progress` says which stage is next.
   std::pair<std::string, std::string> findStage(Progress progress);
