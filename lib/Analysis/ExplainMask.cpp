@@ -4,7 +4,9 @@
 #include "RegionEvaluator.h"
 #include "attn/Analysis/LoopSizes.h"
 #include "attn/Analysis/TileStates.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
 
@@ -12,8 +14,8 @@ namespace attn {
 
 using namespace masks;
 
-/// More is no picture any more, and a search of all pairs would take minutes.
-constexpr int64_t kMostTilesShown = 100, kMostPairsSearched = int64_t(1) << 20;
+/// A search of more pairs would take minutes.
+constexpr int64_t kMostPairsSearched = int64_t(1) << 20;
 /// Rows of tiles times keys: what is counted in about a second.
 constexpr int64_t kMostKeysCounted = int64_t(1) << 26;
 
@@ -34,65 +36,75 @@ FailureOr<MaskValues> parseMaskValues(StringRef text, std::string &error) {
   return values;
 }
 
+std::string describeLocation(Location location) {
+  std::string text = "unknown place";
+  location->walk([&](Location part) {
+    auto file = dyn_cast<FileLineColLoc>(part);
+    if (!file)
+      return WalkResult::advance();
+    StringRef name = file.getFilename().getValue();
+    text = llvm::formatv("{0}:{1}:{2}", name.substr(name.rfind('/') + 1), file.getLine(), file.getColumn());
+    return WalkResult::interrupt();
+  });
+  return text;
+}
+
 namespace {
 
-class Explanation {
+/// Fills in a report.
+class Reporter {
 public:
-  Explanation(const MaskProblem &problem, const MaskValues &values)
-      : problem(problem), ranges(computeKeyRanges(problem)), evaluator(problem, values), os(text) {}
+  Reporter(const MaskProblem &problem, const MaskValues &values)
+      : problem(problem), ranges(computeKeyRanges(problem)), evaluator(problem, values) {}
 
-  std::string run() {
-    os << "row tiles of " << problem.rowTile << " rows along loop " << problem.rowLoop << ", key tiles of "
-       << problem.keyTile << " keys along loop " << problem.loops.key << "\n";
-    list("a pair is kept if one of", ranges.kept);
-    list("a pair is masked if one of", ranges.masked);
-    const char *tile = ranges.granule == 1 ? "key" : "key tile";
-    list(std::string("row tile i visits ") + tile + " j if one of", ranges.visited);
-    list(std::string("row tile i has a masked pair in ") + tile + " j if one of", ranges.withMasked);
-    os << (ranges.exact ? "exact: each of them is needed\n" : "not exact: more may be visited than needed\n");
-    for (const KeyRangeReason &reason : ranges.reasons)
-      os << "  because of " << reason.text << " at " << reason.op->getLoc()
-         << (reason.hasRange ? ", whose range on a tile is looked at when the kernel runs\n" : "\n");
-    if (!ranges.limited.empty())
-      os << "where " << llvm::join(ranges.limited, ", ") << " within " << ranges.largestSymbol / 2
-         << "; beyond that every key is visited, with mask\n";
-    printLoops();
-    printPicture();
-    return text;
+  MaskReport run() {
+    ScoredOpInterface op = problem.op;
+    report.location = describeLocation(op.getLoc());
+    if (auto function = op->getParentOfType<FunctionOpInterface>())
+      report.function = function.getName().str();
+    report.rowTile = problem.rowTile;
+    report.keyTile = problem.keyTile;
+    report.rowLoop = problem.rowLoop;
+    report.keyLoop = problem.loops.key;
+    report.kept = ranges.kept;
+    report.masked = ranges.masked;
+    report.visited = ranges.visited;
+    report.withMasked = ranges.withMasked;
+    report.inTiles = ranges.granule != 1;
+    report.exact = ranges.exact;
+    for (const KeyRangeReason &reason : ranges.reasons) {
+      std::string text;
+      llvm::raw_string_ostream(text) << reason.text << " at " << describeLocation(reason.op->getLoc())
+                                     << (reason.hasRange ? ", whose range on a tile is looked at when the kernel runs"
+                                                         : "");
+      report.reasons.push_back(text);
+    }
+    report.limited = ranges.limited;
+    report.limit = ranges.largestSymbol / 2;
+    for (const KeySegment &segment : ranges.segments)
+      report.loops.push_back(describe(segment));
+    draw();
+    return std::move(report);
   }
 
 private:
-  void list(const std::string &title, const std::vector<std::string> &lines) {
-    os << title << "\n";
-    for (const std::string &line : lines)
-      os << "  " << line << "\n";
-    if (lines.empty())
-      os << "  nothing\n";
-  }
-
-  void printLoops() {
-    os << "loops over key tiles, in this order\n";
-    for (const KeySegment &segment : ranges.segments) {
-      switch (segment.kind) {
-      case KeySegment::Kind::Full:
-        os << "  full: whole tiles without mask\n";
-        break;
-      case KeySegment::Kind::Tail:
-        os << "  tail: what is left of them, without mask\n";
-        break;
-      case KeySegment::Kind::Partial:
-        os << (ranges.areTilesClassified() ? "  partial: by ranges a tile is skipped, or visited with mask or without\n"
-                                           : "  partial: with mask\n");
-        break;
-      case KeySegment::Kind::Tested:
-        os << "  tested: " << (segment.visited.empty() ? "each tile is visited" : "each tile is visited or not")
-           << (segment.alwaysMasked ? ", with mask" : ", with mask or without")
-           << (ranges.areTilesClassified() ? "; by ranges one with mask may be skipped or need none\n" : "\n");
-        break;
-      }
+  std::string describe(const KeySegment &segment) {
+    bool isClassified = ranges.areTilesClassified();
+    switch (segment.kind) {
+    case KeySegment::Kind::Full:
+      return "full: whole tiles without mask";
+    case KeySegment::Kind::Tail:
+      return "tail: what is left of them, without mask";
+    case KeySegment::Kind::Partial:
+      return isClassified ? "partial: by ranges a tile is skipped, or visited with mask or without"
+                          : "partial: with mask";
+    case KeySegment::Kind::Tested:
+      return std::string("tested: ") +
+             (segment.visited.empty() ? "each tile is visited" : "each tile is visited or not") +
+             (segment.alwaysMasked ? ", with mask" : ", with mask or without") +
+             (isClassified ? "; by ranges one with mask may be skipped or need none" : "");
     }
-    if (ranges.segments.empty())
-      os << "  none\n";
+    llvm_unreachable("all kinds are covered");
   }
 
   /// The values of symbols for one row tile; nothing where one is missing.
@@ -127,31 +139,32 @@ private:
     return symbols;
   }
 
-  void printMissing(const char *what) {
-    os << what;
-    llvm::interleaveComma(evaluator.missing, os);
-    os << "\n";
-  }
+  std::string getMissing() { return llvm::join(evaluator.missing, ", "); }
 
-  void printPicture() {
+  void draw() {
     auto known = [](int64_t size) { return ShapedType::isDynamic(size) ? std::nullopt : std::optional<int64_t>(size); };
     std::optional<int64_t> rows = known(problem.rows), keys = known(problem.keys);
     rows = rows ? rows : evaluator.lookUp("N");
     keys = keys ? keys : evaluator.lookUp("M");
-    if (!rows || !keys || !getSymbols(0, *rows, *keys))
-      return printMissing("no picture without a value for ");
-    if (*rows < 0 || *keys < 0 || *rows > kMostKeysCounted || *keys > kMostKeysCounted ||
-        llvm::divideCeil(*rows, problem.rowTile) * *keys > uint64_t(kMostKeysCounted)) {
-      os << "no picture for N = " << *rows << " and M = " << *keys << ": expects sizes from 0 to what can be counted\n";
+    // All that is missing is named at once.
+    bool hasSymbols = getSymbols(0, rows.value_or(0), keys.value_or(0)).has_value();
+    if (!rows || !keys || !hasSymbols) {
+      report.noPicture = "no picture without a value for " + getMissing() + ": give sizes, arguments or values";
       return;
     }
-    int64_t rowTiles = llvm::divideCeil(*rows, problem.rowTile), keyTiles = llvm::divideCeil(*keys, problem.keyTile);
-    bool isShown = rowTiles <= kMostTilesShown && keyTiles <= kMostTilesShown;
-    os << "N = " << *rows << ", M = " << *keys << ": " << rowTiles << " row tiles, " << keyTiles << " key tiles"
-       << (isShown ? "; F full, P partial, . empty\n" : "\n");
-    int64_t visited = 0, full = 0;
+    if (*rows < 0 || *keys < 0 || *rows > kMostKeysCounted || *keys > kMostKeysCounted ||
+        llvm::divideCeil(*rows, problem.rowTile) * *keys > uint64_t(kMostKeysCounted)) {
+      report.noPicture = "no picture for N = " + std::to_string(*rows) + " and M = " + std::to_string(*keys) +
+                         ": expects sizes from 0 to what can be counted";
+      return;
+    }
+    MaskPicture &picture = report.picture.emplace();
+    picture.rows = *rows;
+    picture.keys = *keys;
+    picture.rowTiles = llvm::divideCeil(*rows, problem.rowTile);
+    picture.keyTiles = llvm::divideCeil(*keys, problem.keyTile);
     std::vector<std::vector<KeyState>> states;
-    for (int64_t tile = 0; tile < rowTiles; ++tile) {
+    for (int64_t tile = 0; tile < picture.rowTiles; ++tile) {
       states.push_back(
           getKeyStates(ranges, KeyRangeValues(ranges, *getSymbols(tile, *rows, *keys)), problem.keyTile, *keys));
       std::string line;
@@ -160,27 +173,26 @@ private:
             ArrayRef<KeyState>(states.back()).slice(first, std::min(problem.keyTile, *keys - first));
         bool isVisited = llvm::any_of(keysOfTile, [](KeyState state) { return state != KeyState::Skipped; });
         bool isFull = isVisited && !llvm::is_contained(keysOfTile, KeyState::Partial);
-        visited += isVisited;
-        full += isFull;
+        picture.visited += isVisited;
+        picture.full += isFull;
         line += !isVisited ? '.' : isFull ? 'F' : 'P';
       }
-      if (isShown)
-        os << "  " << line << "\n";
+      picture.states.push_back(line);
     }
-    os << "visited " << visited << " of " << rowTiles * keyTiles << " tiles, " << full << " of them without mask"
-       << (ranges.areTilesClassified() ? ", before any is skipped by ranges\n" : "\n");
-    searchOptimum(*rows, *keys, states);
+    searchNeeded(picture, states);
   }
 
   /// Compares with the mask of every pair.
-  void searchOptimum(int64_t rows, int64_t keys, ArrayRef<std::vector<KeyState>> states) {
+  void searchNeeded(MaskPicture &picture, ArrayRef<std::vector<KeyState>> states) {
+    int64_t rows = picture.rows, keys = picture.keys;
     if (rows * keys > kMostPairsSearched) {
-      os << "needed tiles are not searched: more than " << kMostPairsSearched << " pairs\n";
+      picture.unknown = "needed tiles are not searched: more than " + std::to_string(kMostPairsSearched) + " pairs";
       return;
     }
     Region &mask = problem.op.getMask();
-    int64_t needed = 0, missed = 0, extra = 0;
-    for (int64_t firstRow = 0; firstRow < rows; firstRow += problem.rowTile)
+    std::vector<std::string> needed;
+    for (int64_t firstRow = 0; firstRow < rows; firstRow += problem.rowTile) {
+      std::string line;
       for (int64_t firstKey = 0; firstKey < keys; firstKey += problem.keyTile) {
         bool isNeeded = false, isVisited = false;
         for (int64_t key = firstKey; key < std::min(keys, firstKey + problem.keyTile); ++key) {
@@ -190,37 +202,61 @@ private:
             std::optional<int64_t> keep = 1;
             if (!mask.empty())
               keep = evaluator.evaluate(mask.front().getTerminator()->getOperand(0), row, key);
-            if (!keep)
-              return printMissing("needed tiles are not known without ");
+            if (!keep) {
+              picture.unknown = "needed tiles are not known without " + getMissing();
+              return;
+            }
             isNeeded |= *keep != 0;
-            missed += *keep != 0 && !isVisitedKey;
+            picture.missedPairs += *keep != 0 && !isVisitedKey;
           }
         }
-        needed += isNeeded;
-        extra += isVisited && !isNeeded;
+        line += isNeeded ? 'x' : '.';
+        picture.numNeeded += isNeeded;
+        picture.extra += isVisited && !isNeeded;
       }
-    os << "needed " << needed << " tiles, found by looking at every pair: " << extra << " visited for nothing";
-    if (missed)
-      os << ", " << missed << " PAIRS MISSED";
-    os << "\n";
+      needed.push_back(line);
+    }
+    picture.needed = std::move(needed);
   }
 
   MaskProblem problem;
   KeyRanges ranges;
   RegionEvaluator evaluator;
-  std::string text;
-  llvm::raw_string_ostream os;
+  MaskReport report;
 };
 
 } // namespace
 
-std::string explainMask(const MaskProblem &problem, const MaskValues &values) {
-  return Explanation(problem, values).run();
+MaskReport reportMask(const MaskProblem &problem, const MaskValues &values) { return Reporter(problem, values).run(); }
+
+/// `values` with what `arguments` makes of the sizes and captures of `op`.
+static MaskValues complete(MaskValues values, GenericOp op, const LoopInfo &loops, unsigned rowLoop,
+                           IndexEvaluator arguments) {
+  auto give = [&](StringRef name, std::optional<int64_t> number) {
+    if (number)
+      values.try_emplace(name, *number);
+  };
+  SmallVector<LoopSource> sources = getLoopSources(op);
+  give("N", arguments.evaluateDim(sources[rowLoop].tensor, sources[rowLoop].dim));
+  give("M", arguments.evaluateDim(sources[loops.key].tensor, sources[loops.key].dim));
+  unsigned numElements = op.getMaskOperands().size();
+  for (auto [number, capture] : llvm::enumerate(op.getCaptures()))
+    if (capture.getType().isIntOrIndex())
+      give(getInputName(op, numElements + number), arguments.evaluate(capture));
+  return values;
 }
 
-LogicalResult explainMasks(Operation *root, const MaskValues &values, llvm::raw_ostream &os) {
-  WalkResult result = root->walk([&](GenericOp op) {
-    if (op.getMask().empty())
+FailureOr<std::vector<MaskReport>> reportMasks(Operation *root, const MaskValues &values,
+                                               const IndexEvaluator &arguments) {
+  std::vector<MaskReport> reports;
+  WalkResult result = root->walk([&](Operation *attention) {
+    if (isa<SdpaOp, AdditiveOp>(attention)) {
+      attention->emitError(
+          "expects a plan for an explanation of its mask: run attn-normalize and attn-select-plan first");
+      return WalkResult::interrupt();
+    }
+    auto op = dyn_cast<GenericOp>(attention);
+    if (!op || op.getMask().empty())
       return WalkResult::advance();
     auto plan = op->getAttrOfType<PlanAttr>(kPlanName);
     if (!plan) {
@@ -228,12 +264,15 @@ LogicalResult explainMasks(Operation *root, const MaskValues &values, llvm::raw_
           << kPlanName << "' for an explanation of the mask: run attn-select-plan first";
       return WalkResult::interrupt();
     }
-    os << "mask at " << op.getLoc() << "\n";
-    unsigned rowLoop = getTiledRowLoop(getLoopInfo(op), getStaticLoopSizes(op));
-    os << explainMask(getMaskProblem(op, rowLoop, plan), values);
+    LoopInfo loops = getLoopInfo(op);
+    unsigned rowLoop = getTiledRowLoop(loops, getStaticLoopSizes(op));
+    MaskValues completed = complete(values, op, loops, rowLoop, arguments);
+    reports.push_back(reportMask(getMaskProblem(op, rowLoop, plan), completed));
     return WalkResult::advance();
   });
-  return failure(result.wasInterrupted());
+  if (result.wasInterrupted())
+    return failure();
+  return reports;
 }
 
 } // namespace attn

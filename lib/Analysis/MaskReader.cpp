@@ -5,9 +5,37 @@
 #include "attn/Analysis/RangeForms.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Matchers.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
 using namespace mlir;
+
+namespace attn {
+
+std::string getInputName(ScoredOpInterface op, unsigned regionArgument) {
+  unsigned numElements = op.getMaskOperands().size();
+  bool isCapture = regionArgument >= numElements;
+  unsigned number = isCapture ? regionArgument - numElements : regionArgument;
+  std::string numbered = (isCapture ? "c" : "o") + std::to_string(number);
+  Value input = isCapture ? op.getCaptures()[number] : op.getMaskOperands()[number];
+  auto argument = dyn_cast<BlockArgument>(input);
+  auto function = argument ? dyn_cast<FunctionOpInterface>(argument.getOwner()->getParentOp()) : nullptr;
+  if (!function)
+    return numbered;
+  auto name = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), kArgumentName);
+  if (!name)
+    return numbered;
+  // One letter or one word with a number may be a symbol's own name.
+  bool isTaken = llvm::is_contained({"N", "M", "i", "j", "row", "key", "last", "quotient"}, name.getValue()) ||
+                 llvm::any_of(std::initializer_list<StringRef>{"c", "o", "loop", "row", "key"}, [&](StringRef prefix) {
+                   StringRef rest = name.getValue();
+                   unsigned digits;
+                   return rest.consume_front(prefix) && !rest.getAsInteger(10, digits);
+                 });
+  return isTaken ? numbered : name.str();
+}
+
+} // namespace attn
 
 namespace attn::masks {
 
@@ -216,11 +244,8 @@ bool MaskReader::canRunOutside(Value value) {
 }
 
 std::string MaskReader::getName(Value value) {
-  unsigned numElements = op.getMaskOperands().size();
-  if (BlockArgument argument = asOperandOrCapture(value)) {
-    unsigned number = argument.getArgNumber();
-    return number < numElements ? "o" + std::to_string(number) : "c" + std::to_string(number - numElements);
-  }
+  if (BlockArgument argument = asOperandOrCapture(value))
+    return getInputName(op, argument.getArgNumber());
   if (auto index = value.getDefiningOp<IndexOp>())
     return "loop" + std::to_string(index.getLoop());
   return "(" + value.getDefiningOp()->getName().getStringRef().str() + ")";

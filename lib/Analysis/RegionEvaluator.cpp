@@ -31,11 +31,11 @@ Attribute RegionEvaluator::fold(Value value) {
     unsigned number = argument.getArgNumber(), numElements = op.getMaskOperands().size();
     APInt constant;
     if (number < numElements)
-      result = make(lookUp("o" + std::to_string(number)));
+      result = make(lookUp(getInputName(op, number)));
     else if (matchPattern(op.getCaptures()[number - numElements], m_ConstantInt(&constant)))
       result = builder.getIntegerAttr(value.getType(), constant);
     else
-      result = make(lookUp("c" + std::to_string(number - numElements)));
+      result = make(lookUp(getInputName(op, number)));
   } else if (auto index = value.getDefiningOp<IndexOp>()) {
     unsigned loop = index.getLoop();
     bool isKey = loop == static_cast<unsigned>(problem.loops.key), isRow = loop == problem.rowLoop;

@@ -58,8 +58,15 @@ void buildCPUPipeline(OpPassManager &pm, Stage from, Stage to, const CPUDescript
 }
 
 void addExplanation(OpPassManager &pm, const Explain &what, const CPUDescription &cpu, llvm::raw_ostream &os) {
-  if (what.mask)
-    pm.addPass(createAttnExplainMasksPass({what.values}, os));
+  if (what.mask) {
+    AttnExplainMasksPassOptions options;
+    options.values = what.values;
+    options.svg = what.svg;
+    options.json = what.json;
+    options.shapes.assign(what.shapes.begin(), what.shapes.end());
+    options.scalars.assign(what.scalars.begin(), what.scalars.end());
+    pm.addPass(createAttnExplainMasksPass(options, os));
+  }
   if (!what.plan)
     return;
   AttnExplainPlanPassOptions options;

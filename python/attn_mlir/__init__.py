@@ -6,7 +6,7 @@ sdpa(q, k, v) is attention at once; parse, compile and load are the compiler. do
 
 from attn_mlir._core import Argument, Diagnostic, Kernel, Module, __version__
 from attn_mlir._errors import CompileError
-from attn_mlir._explain import explain_plan
+from attn_mlir._explain import explain_mask, explain_plan
 from attn_mlir._library import STAGES, Library, compile, load, parse, run_pipeline
 from attn_mlir._sdpa import sdpa
 
@@ -20,6 +20,7 @@ __all__ = [
     "Module",
     "__version__",
     "compile",
+    "explain_mask",
     "explain_plan",
     "load",
     "parse",

@@ -42,7 +42,61 @@ def explain_plan(
     plan and for an unknown processor.
     """
     module = module_or_text if isinstance(module_or_text, Module) else parse(module_or_text)
-    given_shapes = [f"{name}={'x'.join(map(str, sizes))}" for name, sizes in (shapes or {}).items()]
-    given_scalars = [f"{name}={number}" for name, number in (scalars or {}).items()]
-    lines = _core.explain_plan(module, given_shapes, given_scalars, cpu).splitlines()
-    return [json.loads(line) for line in lines]
+    return _read(_core.explain_plan(module, *_write_arguments(shapes, scalars), cpu))
+
+
+def explain_mask(
+    module_or_text: Module | str | os.PathLike[str],
+    *,
+    shapes: Mapping[str, Sequence[int]] | None = None,
+    scalars: Mapping[str, int] | None = None,
+    values: Mapping[str, int] | None = None,
+    svg: str | os.PathLike[str] | None = None,
+    cpu: str = "native",
+) -> list[dict[str, Any]]:
+    """What the compiler understood of each mask of a module, or of what parse() takes, and a picture of its tiles.
+
+    shapes: sizes of tensor arguments, {"q": (1, 12, 77, 64)}; scalars: integer arguments, {"window": 256}; values: by
+    the names that constraints use, {"N": 77, "lengths": 50}, for what neither shapes nor scalars say. They are for the
+    picture; the rest holds for every size. svg: a file to draw the pictures of all masks to, beside the tiles that are
+    needed.
+
+    One dict for each op that has a mask, in order:
+
+    function, location   where the op stands
+    tile                 {rows, keys}: sizes of tiles, which the plan says
+    loop                 {row, key}: numbers of the loops that are tiled
+    kept, masked         conjunctions of constraints on `row` and `key`: a pair is kept (masked) if one of them holds
+    visited              formulas of the keys j that row tile i visits
+    with_masked          formulas of those in which a pair is masked; the others need no mask
+    unit                 what j counts: 'key', or 'key tile'
+    exact                whether all that is visited is needed
+    reasons              what was not understood, where exact is False
+    limited, limit       integers for which formulas hold from -limit to limit; beyond, every key is visited with mask
+    loops                the loops over key tiles, in order
+    picture              {rows, keys, states, visited, full, optimum, needed, extra, missed_pairs}: states has one
+                         string for each row tile, with F (no mask runs), P (the mask runs) or . (not visited) for each
+                         key tile; optimum has x where a search of all pairs found a kept one; needed counts them; extra
+                         are visited in vain. Where that was not searched, `unknown` says why
+    no_picture           instead of picture: what has no value
+
+    Raises CompileError where a stage refuses, for a name that no argument has, and where svg cannot be written or a
+    mask has no picture; ValueError for a module past stage plan and for an unknown processor.
+    """
+    module = module_or_text if isinstance(module_or_text, Module) else parse(module_or_text)
+    given_values = ",".join(f"{name}={number}" for name, number in (values or {}).items())
+    file = "" if svg is None else os.fspath(svg)
+    return _read(_core.explain_mask(module, *_write_arguments(shapes, scalars), given_values, file, cpu))
+
+
+def _write_arguments(
+    shapes: Mapping[str, Sequence[int]] | None, scalars: Mapping[str, int] | None
+) -> tuple[list[str], list[str]]:
+    return (
+        [f"{name}={'x'.join(map(str, sizes))}" for name, sizes in (shapes or {}).items()],
+        [f"{name}={number}" for name, number in (scalars or {}).items()],
+    )
+
+
+def _read(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]

@@ -168,6 +168,19 @@ module's own.)")
       },
       "module"_a, "shapes"_a, "scalars"_a, "cpu"_a);
   m.def(
+      "explain_mask",
+      [](const python::Module &module, std::vector<std::string> shapes, std::vector<std::string> scalars,
+         std::string values, std::string svg, const std::string &cpu) {
+        Explain what;
+        what.mask = what.json = true;
+        what.shapes = std::move(shapes);
+        what.scalars = std::move(scalars);
+        what.values = std::move(values);
+        what.svg = std::move(svg);
+        return unlocked([&] { return module.explain(what, cpu); });
+      },
+      "module"_a, "shapes"_a, "scalars"_a, "values"_a, "svg"_a, "cpu"_a);
+  m.def(
       "compile",
       [](const python::Module &module, const std::vector<std::string> &cpus, unsigned optLevel) {
         Compiled compiled = unlocked([&] { return module.compile(cpus, optLevel); });

@@ -22,13 +22,13 @@ int main(int argc, char **argv) {
   attn::ExplainOption explain(llvm::cl::getGeneralCategory());
   auto [inputName, outputName] =
       mlir::registerAndParseCLIOptions(argc, argv, "attention compiler: pass driver\n", registry);
+  llvm::Expected<attn::Explain> topics = explain.get();
+  if (!topics)
+    return attn::reportError("attn-opt", llvm::toString(topics.takeError()));
   mlir::MlirOptMainConfig config = mlir::MlirOptMainConfig::createFromCLOptions();
   if (config.shouldShowDialects() || config.shouldListPasses() || !explain)
     return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, inputName, outputName, registry));
 
-  llvm::Expected<attn::Explain> topics = explain.get();
-  if (!topics)
-    return attn::reportError("attn-opt", llvm::toString(topics.takeError()));
   mlir::MlirOptMainConfig withoutExplanation = config;
   config.setPassPipelineSetupFn([&](mlir::PassManager &pm) -> mlir::LogicalResult {
     if (mlir::failed(withoutExplanation.setupPassPipeline(pm)))

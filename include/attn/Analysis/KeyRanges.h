@@ -133,6 +133,10 @@ struct KeyRanges {
 /// is unknown, as is narrower arithmetic unless it carries `nsw`. N, M and positions without offset are below 2^31.
 KeyRanges computeKeyRanges(const MaskProblem &problem);
 
+/// What a capture (mask operand) is called: as the argument of the function that it is, where that has a name which no
+/// other symbol bears, else c0, c1.. (o0, o1..).
+std::string getInputName(ScoredOpInterface op, unsigned regionArgument);
+
 } // namespace attn
 
 #endif // ATTN_ANALYSIS_KEYRANGES_H

@@ -33,7 +33,7 @@ private:
 
   llvm::cl::list<Topic> topics;
   llvm::cl::opt<Format> format;
-  llvm::cl::opt<std::string> values;
+  llvm::cl::opt<std::string> values, svg;
   llvm::cl::list<std::string> shapes, scalars;
 };
 

@@ -59,11 +59,13 @@ void buildCPUPipeline(mlir::OpPassManager &pm, Stage from, Stage to, const CPUDe
 /// What --explain asks for.
 struct Explain {
   bool mask = false, plan = false;
-  /// The plan as one line of JSON for each op instead of text.
+  /// One line of JSON for each op instead of text.
   bool json = false;
-  /// Numbers for symbols of a mask: "N=300,M=500,c0=16".
+  /// Numbers for symbols of a mask: "N=300,M=500,c0=16". They go before those that follow from shapes and scalars.
   std::string values;
-  /// Sizes and integer arguments for the costs of a plan: "q=1x12x77x64", "window=256".
+  /// File for the pictures of masks; empty: none.
+  std::string svg;
+  /// Sizes and integer arguments, for the picture of a mask and the costs of a plan: "q=1x12x77x64", "window=256".
   std::vector<std::string> shapes, scalars;
 };
 

@@ -3,6 +3,7 @@
 // calculated by a second model of masks: a copy of the module is tiled and the integer arithmetic of its loops run, so
 // that what is said cannot differ from what is done.
 
+#include "ArgumentValues.h"
 #include "PlanExplanation.h"
 #include "attn/Analysis/LoopSizes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -19,67 +20,6 @@ namespace attn {
 
 using namespace mlir;
 using namespace attn;
-
-/// The arguments that a name in `shape` or `arg` means: one of each function that has it.
-static SmallVector<BlockArgument> findArguments(ModuleOp module, StringRef name) {
-  SmallVector<BlockArgument> found;
-  module.walk([&](FunctionOpInterface function) {
-    if (function.isExternal())
-      return;
-    for (BlockArgument argument : function.getArguments()) {
-      auto given = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), kArgumentName);
-      if (given ? given.getValue() == name : name == "arg" + std::to_string(argument.getArgNumber()))
-        found.push_back(argument);
-    }
-  });
-  return found;
-}
-
-/// What is wrong is an option, not an op of the module.
-static InFlightDiagnostic reportOption(ModuleOp module, StringRef option) {
-  return emitError(UnknownLoc::get(module.getContext())) << option << " of attn-explain-plan: ";
-}
-
-/// Tells the evaluator the sizes of "q=1x8x100x64". Several functions may have a 'q': those that it fits are meant.
-static LogicalResult setShape(ModuleOp module, StringRef text, IndexEvaluator &evaluator) {
-  auto [name, list] = text.split('=');
-  SmallVector<StringRef> parts;
-  list.split(parts, 'x');
-  SmallVector<int64_t> sizes(parts.size());
-  for (auto [part, size] : llvm::zip(parts, sizes))
-    if (part.getAsInteger(10, size) || size < 0)
-      return reportOption(module, "shape") << "expects name=sizes, as in q=1x12x77x64, got '" << text << "'";
-  bool found = false;
-  for (BlockArgument argument : findArguments(module, name)) {
-    auto type = dyn_cast<RankedTensorType>(argument.getType());
-    if (!type || failed(verifyCompatibleShape(type.getShape(), sizes)))
-      continue;
-    found = true;
-    for (auto [number, size] : llvm::enumerate(sizes))
-      evaluator.setDim(argument, number, size);
-  }
-  if (!found)
-    return reportOption(module, "shape") << list << " fits no argument called '" << name << "'";
-  return success();
-}
-
-/// Tells the evaluator the number of "window=256".
-static LogicalResult setScalar(ModuleOp module, StringRef text, IndexEvaluator &evaluator) {
-  auto [name, number] = text.split('=');
-  int64_t value;
-  if (number.getAsInteger(10, value))
-    return reportOption(module, "arg") << "expects name=integer, as in window=256, got '" << text << "'";
-  bool found = false;
-  for (BlockArgument argument : findArguments(module, name)) {
-    if (!argument.getType().isIntOrIndex())
-      continue;
-    found = true;
-    evaluator.setVariable(argument, value);
-  }
-  if (!found)
-    return reportOption(module, "arg") << "no argument called '" << name << "' is an integer";
-  return success();
-}
 
 /// Tiles `copy`, a copy of the explained op, and counts what the loops do.
 static void addCosts(PlanExplanation &explanation, GenericOp copy, IndexEvaluator evaluator) {
@@ -121,12 +61,8 @@ struct ExplainPlan : attn::impl::AttnExplainPlanPassBase<ExplainPlan> {
     ModuleOp module = getOperation();
     OwningOpRef<ModuleOp> copy = module.clone();
     IndexEvaluator evaluator;
-    for (const std::string &text : shapes)
-      if (failed(setShape(*copy, text, evaluator)))
-        return failure();
-    for (const std::string &text : scalars)
-      if (failed(setScalar(*copy, text, evaluator)))
-        return failure();
+    if (failed(setArguments(*copy, "attn-explain-plan", shapes, scalars, evaluator)))
+      return failure();
 
     WalkResult named = module.walk([](Operation *op) {
       if (!isNamedOp(op))

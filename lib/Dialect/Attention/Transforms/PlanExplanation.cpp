@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "PlanExplanation.h"
 
+#include "attn/Analysis/ExplainMask.h"
+
 #include "attn/Analysis/LoopSizes.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -71,20 +73,6 @@ void PlanExplanation::setCosts(const TileCounts &counts, ArrayRef<int64_t> sizes
     }
   }
   costs = result;
-}
-
-/// "file.mlir:3:8", without the folder: explanations are read beside the file.
-static std::string describeLocation(Location location) {
-  std::string text = "unknown place";
-  location->walk([&](Location part) {
-    auto file = dyn_cast<FileLineColLoc>(part);
-    if (!file)
-      return WalkResult::advance();
-    StringRef name = file.getFilename().getValue();
-    text = llvm::formatv("{0}:{1}:{2}", name.substr(name.rfind('/') + 1), file.getLine(), file.getColumn());
-    return WalkResult::interrupt();
-  });
-  return text;
 }
 
 /// A number of the plan by its name, printed as the attribute prints it.

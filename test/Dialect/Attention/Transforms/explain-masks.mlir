@@ -13,7 +13,7 @@
 #o = affine_map<(i, j, d, e) -> (i, e)>
 #plan = #attn.plan<online, rows_minor, rows = 4, keys = 4, lanes = 4, register_tile = [4, 1]>
 
-// CHECK: explain-masks.mlir":[[#@LINE+29]]:8)
+// CHECK: mask of @causal_window at explain-masks.mlir:[[#@LINE+29]]:8{{$}}
 // CHECK-NEXT: row tiles of 4 rows along loop 0, key tiles of 4 keys along loop 1
 // CHECK-NEXT: a pair is kept if one of
 // CHECK-NEXT:   row - key >= 0 and -row + key + c0 - 1 >= 0 and M - key - 1 >= 0
@@ -70,7 +70,7 @@ func.func @causal_window(%q: tensor<?x4xf32>, %k: tensor<?x4xf32>, %v: tensor<?x
 #j = affine_map<(i, j, d, e) -> (j)>
 #plan = #attn.plan<online, rows_minor, rows = 4, keys = 4, lanes = 4, register_tile = [4, 1]>
 
-// CHECK: mask at
+// CHECK: mask of @documents at
 //       CHECK: row tile i visits key tile j if one of
 //  CHECK-NEXT:   0 <= j <= last where {{.+}} floordiv 5) >= 0
 //       CHECK: not exact: more may be visited than needed
@@ -105,7 +105,7 @@ func.func @documents(%q: tensor<5x4xf32>, %k: tensor<23x4xf32>, %v: tensor<23x3x
 
 // No mask, nothing to explain, with a plan or without.
 
-// CHECK-NOT: mask at
+// CHECK-NOT: mask of
 func.func @dense(%q: tensor<5x4xf32>, %k: tensor<7x4xf32>, %v: tensor<7x3xf32>, %o: tensor<5x3xf32>) -> tensor<5x3xf32> {
   %0 = attn.generic ins(%q, %k, %v : tensor<5x4xf32>, tensor<7x4xf32>, tensor<7x3xf32>) outs(out %o : tensor<5x3xf32>)
     maps [affine_map<(i, j, d, e) -> (i, d)>, affine_map<(i, j, d, e) -> (j, d)>, affine_map<(i, j, d, e) -> (j, e)>,

@@ -72,15 +72,23 @@ def AttnExplainMasksPass : Pass<"attn-explain-masks"> {
   let summary = "Print what the compiler understood of each mask";
   let description = [{
     **Takes** `attn.generic` with a plan (stage `plan`). **Leaves** the IR as it is. **Prints**, to standard output, for each
-    mask: constraints on kept and masked pairs; formulas for what a row tile visits and for what has masked pairs; whether
-    they are exact, and which ops were not understood; the loops that come of it; and, where `values` gives a number to
-    all that matters, a picture of full, partial and empty tiles with the number that is needed (docs/Masks.md).
-    **Fails** for an op without plan.
+    mask, as text or as one line of JSON: constraints on kept and masked pairs; formulas for what a row tile visits and for
+    what has masked pairs; whether they are exact, and which ops were not understood; the loops that come of it; and, where
+    `shape`, `arg` and `values` give a number to all that matters, a picture of full, partial and empty tiles with the
+    number that is needed (docs/Masks.md). **Writes**, where `svg` names a file, these pictures to it, beside those of the
+    tiles that are needed.
+
+    **Fails** for an op without plan, and for names in `shape` or `arg` that no argument has; with `svg` also where there is
+    no mask, a mask has no picture, or the file cannot be written.
     (example: test/Dialect/Attention/Transforms/explain-masks.mlir)
   }];
   let options = [
     Option<"values", "values", "std::string", "\"\"",
-           "Numbers for a picture: N=300;M=500;c0=16 (c capture, o mask operand, loop position)">
+           "Numbers by the names that the text uses: N=300;M=500;lengths=16. They go before shape and arg">,
+    ListOption<"shapes", "shape", "std::string", "Sizes of a tensor argument, as in q=1x12x77x64">,
+    ListOption<"scalars", "arg", "std::string", "Value of an integer argument, as in window=256">,
+    Option<"json", "json", "bool", "false", "One line of JSON for each mask instead of text">,
+    Option<"svg", "svg", "std::string", "\"\"", "Write the pictures to this file as SVG">
   ];
 }
 
