@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "RowTile.h"
 
+#include "Producers.h"
 #include "attn/Analysis/LoopSizes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
 
 using namespace mlir;
 
@@ -87,6 +89,8 @@ void RowTile::getSlice(AffineMap map, const KeyTile *keys, SmallVectorImpl<OpFol
 }
 
 TileOperand RowTile::slice(Value tensor, AffineMap map, const KeyTile *keys) {
+  if (linalg::GenericOp producer = getElementwiseProducer(tensor))
+    return produce(producer, map, keys);
   SmallVector<OpFoldResult> offsets, sliceSizes, strides;
   getSlice(map, keys, offsets, sliceSizes, strides);
   SmallVector<unsigned> remaining;
@@ -100,6 +104,78 @@ TileOperand RowTile::slice(Value tensor, AffineMap map, const KeyTile *keys) {
   auto type = RankedTensorType::get(shape, getElementTypeOrSelf(tensor.getType()));
   Value result = tensor::ExtractSliceOp::create(rewriter, loc, type, tensor, offsets, sliceSizes, strides);
   return {result, getMap(remaining)};
+}
+
+TileOperand RowTile::produce(linalg::GenericOp producer, AffineMap map, const KeyTile *keys) {
+  SmallVector<Value> inputs;
+  SmallVector<AffineMap> inputMaps;
+  for (OpOperand *input : producer.getDpsInputOperands()) {
+    TileOperand part = slice(input->get(), getInputMap(producer, producer.getMatchingIndexingMap(input), map), keys);
+    inputs.push_back(part.value);
+    inputMaps.push_back(part.map);
+  }
+  // Loops are the dimensions that are left, in static scratch of whole tiles, of which a tail uses the first elements.
+  SmallVector<unsigned> order;
+  SmallVector<int64_t> shape;
+  SmallVector<OpFoldResult> zeros, ones, used;
+  for (AffineExpr expr : map.getResults()) {
+    unsigned loop = getLoop(expr);
+    if (isFixed(loop))
+      continue;
+    bool isKey = loop == static_cast<unsigned>(loops.key);
+    order.push_back(loop);
+    used.push_back(isKey ? keys->count : loop == rowLoop ? numRows : sizes[loop]);
+    shape.push_back(isKey ? plan.getKeys() : loop == rowLoop ? plan.getRows() : *getConstantIntValue(sizes[loop]));
+    zeros.push_back(rewriter.getIndexAttr(0));
+    ones.push_back(rewriter.getIndexAttr(1));
+  }
+  Value destination =
+      tensor::EmptyOp::create(rewriter, loc, shape, getElementTypeOrSelf(producer.getResult(0).getType()));
+  if (getConstantIntValues(used) != std::optional(SmallVector<int64_t>(shape)))
+    destination = tensor::ExtractSliceOp::create(rewriter, loc, destination, zeros, used, ones);
+  AffineMap outMap = producer.getMatchingIndexingMap(producer.getDpsInitOperand(0));
+  SmallVector<AffineMap> maps;
+  for (AffineMap inputMap : inputMaps)
+    maps.push_back(AffineMap::get(order.size(), 0,
+                                  llvm::map_to_vector(inputMap.getResults(),
+                                                      [&](AffineExpr expr) {
+                                                        unsigned dim = llvm::find(order, getLoop(expr)) - order.begin();
+                                                        return rewriter.getAffineDimExpr(dim);
+                                                      }),
+                                  op.getContext()));
+  maps.push_back(rewriter.getMultiDimIdentityMap(order.size()));
+  SmallVector<utils::IteratorType> iterators(order.size(), utils::IteratorType::parallel);
+  NamedAttribute role = rewriter.getNamedAttr(kRoleName, rewriter.getStringAttr("produce"));
+  auto build = [&](OpBuilder &builder, Location bodyLoc, ValueRange args) {
+    IRMapping mapping;
+    mapping.map(producer.getBody()->getArguments().take_front(inputs.size()), args.take_front(inputs.size()));
+    for (Operation &nested : producer.getBody()->without_terminator()) {
+      auto position = dyn_cast<linalg::IndexOp>(nested);
+      if (!position) {
+        builder.clone(nested, mapping);
+        continue;
+      }
+      // Where the element is in the whole tensor.
+      unsigned dim = *outMap.getResultPosition(rewriter.getAffineDimExpr(position.getDim()));
+      unsigned loop = getLoop(map.getResult(dim));
+      Value value;
+      if (isFixed(loop)) {
+        value = fixed.lookup(loop);
+      } else {
+        value = linalg::IndexOp::create(builder, bodyLoc, llvm::find(order, loop) - order.begin());
+        OpFoldResult start = loop == static_cast<unsigned>(loops.key) ? keys->start : rowStart;
+        if (loop == rowLoop || loop == static_cast<unsigned>(loops.key))
+          value =
+              arith::AddIOp::create(builder, bodyLoc, value, getValueOrCreateConstantIndexOp(builder, bodyLoc, start));
+      }
+      mapping.map(position.getResult(), value);
+    }
+    Operation *terminator = producer.getBody()->getTerminator();
+    linalg::YieldOp::create(builder, bodyLoc, mapping.lookupOrDefault(terminator->getOperand(0)));
+  };
+  auto part = linalg::GenericOp::create(rewriter, loc, destination.getType(), inputs, ValueRange{destination}, maps,
+                                        iterators, build, {role});
+  return {part.getResult(0), getMap(order)};
 }
 
 TileOperand RowTile::pack(unsigned number, const TileOperand &slice, const KeyTile *keys, Type elementType,

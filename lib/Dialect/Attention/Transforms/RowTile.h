@@ -35,7 +35,8 @@ public:
   /// Positions of the first element along every loop, as operands of a tile op.
   llvm::SmallVector<mlir::Value> getOffsets(const KeyTile &keys);
 
-  /// The part of an operand of the op (with its indexing map) that this tile and `keys` need. Fixed loops disappear.
+  /// The part of an operand of the op (with its indexing map) that this tile and `keys` need. Fixed loops disappear. Of an
+  /// operand with an elementwise producer just this part is made, in scratch (Producers.h).
   TileOperand slice(mlir::Value tensor, mlir::AffineMap map, const KeyTile *keys = nullptr);
   /// Offsets, sizes and strides of `slice`.
   void getSlice(mlir::AffineMap map, const KeyTile *keys, llvm::SmallVectorImpl<mlir::OpFoldResult> &offsets,
@@ -101,6 +102,9 @@ public:
   mlir::OpFoldResult number, rowStart, numRows;
 
 private:
+  /// Role `produce`: the part of the result of `producer`, an operand with this map, that `slice` is asked for.
+  TileOperand produce(mlir::linalg::GenericOp producer, mlir::AffineMap map, const KeyTile *keys);
+
   llvm::DenseMap<unsigned, mlir::Value> fixed;
 };
 

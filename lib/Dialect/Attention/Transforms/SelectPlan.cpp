@@ -2,6 +2,7 @@
 // Takes attn.generic; leaves it with a plan. The numbers follow from registers and caches; what each was measured to be
 // worth stands beside it.
 
+#include "Producers.h"
 #include "RowTile.h"
 #include "attn/Analysis/LoopSizes.h"
 #include "attn/Dialect/Attention/Transforms/Transforms.h"
@@ -45,6 +46,9 @@ static std::string whyNotBf16(GenericOp op, int64_t headSize, const TargetDescri
   auto isBf16 = [](Value tensor) { return getElementTypeOrSelf(tensor.getType()).isBF16(); };
   if (!isBf16(op.getQuery()) || !isBf16(op.getKey()) || !isBf16(op.getValue()))
     return "Q, K and V are not all bf16";
+  if (getElementwiseProducer(op.getQuery()) || getElementwiseProducer(op.getKey()) ||
+      getElementwiseProducer(op.getValue()))
+    return "Q, K or V is made tile by tile";
   if (!target.hasBf16Dot)
     return "the machine does not multiply pairs of bf16";
   if (!op.getSimilarity().empty())

@@ -6,6 +6,7 @@
 // are the first: K, V and operands over rows and keys are read as they lie.
 
 #include "KeyLoops.h"
+#include "Producers.h"
 #include "RowTile.h"
 #include "attn/Analysis/LoopSizes.h"
 #include "attn/Dialect/Attention/Transforms/Transforms.h"
@@ -213,7 +214,9 @@ FailureOr<scf::ForallOp> attn::tileAttention(RewriterBase &rewriter, GenericOp o
     if (results[number])
       tensor::ParallelInsertSliceOp::create(rewriter, loc, results[number], out, offsets[number], extents[number],
                                             strides[number]);
+  SmallVector<Value> operands(op->getOperands());
   rewriter.replaceOp(op, forall.getResults());
+  eraseProducers(rewriter, operands);
   return forall;
 }
 

@@ -134,6 +134,9 @@ def AttnTileAndFusePass : InterfacePass<"attn-tile-and-fuse", "::mlir::FunctionO
       loop tests each tile. Where the mask is not affine in row and key, ranges of its values on the tile are computed in
       front of each tile that would run it: one that is masked everywhere is skipped, one that is masked nowhere runs
       without mask. K and V are slices, never copied;
+    * of an operand that an elementwise `linalg.generic` makes (one result, parallel loops, inputs over some of them each,
+      any scalar body: dequantisation, a norm's factors, rotary positions, rows of pages) only the part of a tile, in
+      scratch, where the tile is read (`attn.role = "produce"`);
     * a check for what should not have been summed (`attn.role = "check"`): if acc holds a NaN or an infinity, the rows
       are redone with guarded `attn.online`;
     * `attn.finalize` into slices of the results, and `attn.weights` in a second visit where weights are asked for.
