@@ -108,16 +108,21 @@ static FailureOr<std::shared_ptr<RegionCallback>> compileMagnitude(GenericOp op,
   return compileRegion(copy->getSimilarity(), captures);
 }
 
-static FailureOr<reference::Normalizer> getNormalizer(GenericOp op) {
-  auto normalizer = llvm::TypeSwitch<Attribute, std::optional<reference::Normalizer>>(op.getNormalizer())
-                        .Case<SoftmaxAttr>([](auto) { return reference::Normalizer::Softmax; })
-                        .Case<SoftmaxSinkAttr>([](auto) { return reference::Normalizer::SoftmaxSink; })
-                        .Case<SigmoidAttr>([](auto) { return reference::Normalizer::Sigmoid; })
-                        .Case<IdentityAttr>([](auto) { return reference::Normalizer::Identity; })
-                        .Default([](auto) { return std::nullopt; });
-  if (!normalizer)
-    return op.emitError() << "the reference does not know this normalizer: " << op.getNormalizer();
-  return *normalizer;
+/// Our own by name, judged by formulas of the reference; all others by their own scalar code.
+static LogicalResult bindNormalizer(GenericOp op, reference::Problem &problem) {
+  problem.normalizer = llvm::TypeSwitch<Attribute, reference::Normalizer>(op.getNormalizer())
+                           .Case<SoftmaxAttr>([](auto) { return reference::Normalizer::Softmax; })
+                           .Case<SoftmaxSinkAttr>([](auto) { return reference::Normalizer::SoftmaxSink; })
+                           .Case<SigmoidAttr>([](auto) { return reference::Normalizer::Sigmoid; })
+                           .Case<IdentityAttr>([](auto) { return reference::Normalizer::Identity; })
+                           .Default([](auto) { return reference::Normalizer::Custom; });
+  if (problem.normalizer != reference::Normalizer::Custom)
+    return success();
+  FailureOr<reference::CustomNormalizer> custom = interpretNormalizer(op);
+  if (failed(custom))
+    return failure();
+  problem.custom = std::move(*custom);
+  return success();
 }
 
 static reference::FloatFormat getFormat(Type tensor) {
@@ -159,10 +164,8 @@ FailureOr<BoundGeneric> attn::bindGeneric(GenericOp op, ArrayRef<RuntimeValue> o
   ArrayRef<RuntimeValue> offsets = binder.takeValues(op.getOffsets().size());
   ArrayRef<RuntimeValue> inits = binder.takeValues(op.getInits().size());
   problem.scale = op.getScale().convertToDouble();
-  FailureOr<reference::Normalizer> normalizer = getNormalizer(op);
-  if (failed(normalizer))
+  if (failed(bindNormalizer(op, problem)))
     return failure();
-  problem.normalizer = *normalizer;
 
   auto info = getLoopInfo(op);
   problem.loops.resize(info.getNumLoops());

@@ -5,6 +5,9 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
+#include <cmath>
+#include <limits>
+
 using namespace mlir;
 using namespace attn;
 
@@ -26,6 +29,11 @@ FailureOr<RegionProgram> RegionProgram::compile(Block &block, const DenseMap<Val
   auto addSlot = [&](Value value) {
     unsigned slot = program.slots.size();
     program.slots.push_back(Scalar::ofInteger(0));
+    program.errors.push_back(0);
+    Type type = value.getType();
+    program.kinds.push_back(isa<FloatType>(type)        ? Kind::Float
+                            : type.isSignlessInteger(1) ? Kind::Bool
+                                                        : Kind::Integer);
     slotOf[value] = slot;
     return slot;
   };
@@ -72,7 +80,8 @@ FailureOr<RegionProgram> RegionProgram::compile(Block &block, const DenseMap<Val
         return op.emitError() << "cannot interpret reads of this tensor";
       instruction->table = it->second.tensor.get();
     }
-    program.roundings += getRoundings(op);
+    instruction->roundings = getRoundings(op);
+    program.roundings += instruction->roundings;
     instruction->result = addSlot(op.getResult(0));
     program.instructions.push_back(std::move(*instruction));
   }
@@ -82,4 +91,50 @@ FailureOr<RegionProgram> RegionProgram::compile(Block &block, const DenseMap<Val
 void RegionProgram::run(const int64_t *position) {
   for (const Instruction &instruction : instructions)
     slots[instruction.result] = instruction.run(instruction, slots.data(), position);
+}
+
+/// How far `moved` is from `exact`; infinite where only one of them is a finite number or a NaN.
+static double getDistance(double exact, double moved) {
+  if (std::isnan(exact) || std::isnan(moved))
+    return std::isnan(exact) == std::isnan(moved) ? 0 : std::numeric_limits<double>::infinity();
+  return exact == moved ? 0 : std::fabs(moved - exact);
+}
+
+double RegionProgram::getDeviation(const Instruction &instruction, Scalar exact, const int64_t *position) {
+  // Slots, not operands: x * x moves both of its operands alike.
+  SmallVector<unsigned, 3> uncertain;
+  for (unsigned slot : ArrayRef(instruction.operands).take_front(instruction.numOperands))
+    if (errors[slot] > 0 && !llvm::is_contained(uncertain, slot))
+      uncertain.push_back(slot);
+  SmallVector<Scalar, 3> values = llvm::map_to_vector<3>(uncertain, [&](unsigned slot) { return slots[slot]; });
+  double deviation = 0;
+  for (unsigned corner = 0; !uncertain.empty() && corner < (1u << uncertain.size()); ++corner) {
+    for (auto [number, slot] : llvm::enumerate(uncertain)) {
+      double sign = corner >> number & 1 ? 1 : -1;
+      if (kinds[slot] == Kind::Float)
+        slots[slot].f = values[number].f + sign * errors[slot];
+      else if (kinds[slot] == Kind::Bool)
+        slots[slot].i = sign > 0;
+      else
+        slots[slot].i = values[number].i + static_cast<int64_t>(sign * errors[slot]);
+    }
+    Scalar moved = instruction.run(instruction, slots.data(), position);
+    deviation = std::max(deviation, kinds[instruction.result] == Kind::Float
+                                        ? getDistance(exact.f, moved.f)
+                                        : std::fabs(static_cast<double>(moved.i) - static_cast<double>(exact.i)));
+  }
+  for (auto [slot, value] : llvm::zip_equal(uncertain, values))
+    slots[slot] = value;
+  return deviation;
+}
+
+void RegionProgram::runWithErrors(const int64_t *position, double unit) {
+  for (const Instruction &instruction : instructions) {
+    Scalar exact = instruction.run(instruction, slots.data(), position);
+    double error = getDeviation(instruction, exact, position);
+    if (kinds[instruction.result] == Kind::Float && std::isfinite(exact.f))
+      error += instruction.roundings * unit * std::fabs(exact.f);
+    slots[instruction.result] = exact;
+    errors[instruction.result] = error;
+  }
 }

@@ -253,6 +253,7 @@ FailureOr<Instruction> attn::encodeScalarOp(Operation *op, ArrayRef<unsigned> sl
     instruction.indices.assign(slots.begin() + 1, slots.end());
   else
     llvm::copy(slots, instruction.operands);
+  instruction.numOperands = isa<tensor::ExtractOp>(op) ? 0 : slots.size();
   return instruction;
 }
 

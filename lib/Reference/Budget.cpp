@@ -2,6 +2,7 @@
 // The formulas of docs/Numerics.md, in its notation and order.
 #include "attn/Reference/Budget.h"
 
+#include "CustomBudget.h"
 #include "Rows.h"
 
 #include <algorithm>
@@ -11,17 +12,6 @@ using namespace attn::reference;
 namespace {
 
 constexpr double kInf = std::numeric_limits<double>::infinity();
-constexpr double kLog2E = 1.4426950408889634;
-
-/// Units of round-off after a chain of n roundings.
-double chain(const KernelModel &model, double n) {
-  return model.confidence == Confidence::WorstCase ? n : std::min(n, model.lambda * std::sqrt(n));
-}
-
-/// Times that an accumulator may be rescaled: at each further tile, at each merge.
-double rescales(const KernelModel &model, int64_t tiles) {
-  return std::max<int64_t>(tiles, 1) - 1 + (model.splits - 1);
-}
 
 double exp2Units(const KernelModel &model) { return model.exp2Error / model.accumulator.unit(); }
 
@@ -47,10 +37,7 @@ public:
 
   double forOut(double reference, double valueMagnitude, double infinityWeight) const {
     double largest = model.accumulator.largest();
-    // Below this a weight may become 0; subnormals are not relied on in f32, where units may flush them.
-    double smallestWeight = model.accumulator.smallest();
-    if (hasNarrowWeights())
-      smallestWeight = std::max(smallestWeight, model.weight.smallest() * model.weight.unit());
+    double smallestWeight = getSmallestWeight(model);
     bool softmax = isSoftmax(problem.normalizer);
     double weightLimit =
         problem.normalizer == Normalizer::Identity ? single * facts.magnitude * unit : 64 * smallestWeight;
@@ -101,7 +88,7 @@ public:
   }
 
   /// To an infinity: a key with -inf for a score is not kept, and one that a bias of -inf drops has +inf - inf.
-  bool scoresMayOverflow() const { return facts.reachedMagnitude * kLog2E > model.accumulator.largest() / 4; }
+  bool scoresMayOverflow() const { return mayOverflow(facts, model); }
 
 private:
   bool hasNarrowWeights() const { return model.weight.precision < model.accumulator.precision; }
@@ -195,6 +182,11 @@ Results attn::reference::tolerances(const Problem &problem, const Evaluation &ev
   size_t number = 0;
   for (bool more = rows.count() > 0; more; more = rows.next()) {
     const RowFacts &facts = evaluation.rows[number++];
+    if (problem.normalizer == Normalizer::Custom) {
+      if (facts.keptKeys != 0 || mayOverflow(facts, model))
+        addCustomRow(problem, *classes, rows, facts, evaluation, model, tiles, tolerance);
+      continue;
+    }
     RowBudget budget(problem, facts, model, tiles, problem.loops[classes->d].extent);
     if (facts.keptKeys == 0 && !budget.scoresMayOverflow())
       continue;

@@ -44,14 +44,32 @@ void weighSoftmax(const std::vector<KeptKey> &kept, std::optional<double> sink, 
   row.facts.entropy = row.entropy;
 }
 
-RowWeights weigh(const Problem &problem, const std::vector<KeptKey> &kept, std::optional<double> sink) {
+void weighCustom(const CustomNormalizer &custom, const std::vector<KeptKey> &kept, const std::vector<double> &operands,
+                 RowWeights &row) {
+  std::vector<Approximate> scores;
+  for (const KeptKey &entry : kept)
+    scores.push_back({entry.score, 0});
+  CustomRow result = custom.weigh(scores, operands, Roundings());
+  for (const Approximate &weight : result.weights)
+    row.weights.push_back(weight.value);
+  row.lse = result.lse.value;
+  row.max = result.max.value;
+  row.entropy = result.entropy.value;
+}
+
+RowWeights weigh(const Problem &problem, const Rows &rows, const std::vector<KeptKey> &kept) {
   RowWeights row;
   row.facts.keptKeys = kept.size();
   if (kept.empty())
     return row;
+  std::optional<double> sink;
+  if (problem.normalizer == Normalizer::SoftmaxSink)
+    sink = rows.sink();
   bool spoilt = sink && spoilsRow(*sink, problem.normalizer);
   for (const KeptKey &entry : kept)
     spoilt |= spoilsRow(entry.score, problem.normalizer);
+  // What a NaN score means for the other keys is the custom normalizer's to say.
+  spoilt &= problem.normalizer != Normalizer::Custom;
   if (spoilt) {
     row.weights.assign(kept.size(), kNaN);
     row.lse = row.max = row.entropy = kNaN;
@@ -60,6 +78,8 @@ RowWeights weigh(const Problem &problem, const std::vector<KeptKey> &kept, std::
   }
   if (isSoftmax(problem.normalizer))
     weighSoftmax(kept, sink, row);
+  else if (problem.normalizer == Normalizer::Custom)
+    weighCustom(problem.custom, kept, rows.normalizerValues(), row);
   else
     for (const KeptKey &entry : kept)
       row.weights.push_back(problem.normalizer == Normalizer::Sigmoid ? 1 / (1 + std::exp(-entry.score)) : entry.score);
@@ -81,7 +101,7 @@ void writeOut(const Problem &problem, const LoopClasses &classes, const Rows &ro
     double sum = 0, magnitude = 0, infinityWeight = kInf;
     for (size_t i = 0; i < kept.size(); ++i) {
       double weight = row.weights[i], value = rows.value(kept[i].key, e);
-      sum += problem.normalizer == Normalizer::Identity ? weight * value : timesPositive(weight, value);
+      sum += hasPositiveWeights(problem.normalizer) ? timesPositive(weight, value) : weight * value;
       if (std::isinf(value))
         infinityWeight = std::min(infinityWeight, std::fabs(weight));
       else if (!std::isnan(value))
@@ -97,7 +117,9 @@ void writeOut(const Problem &problem, const LoopClasses &classes, const Rows &ro
 void writeTopK(const TopKRequest &request, const Rows &rows, const std::vector<KeptKey> &kept, const RowWeights &row,
                Results &results) {
   int64_t offset = rows.offsetIn(request.loops, 0, 0, request.count);
-  if (row.facts.undefined) {
+  bool ordered = !row.facts.undefined &&
+                 std::none_of(kept.begin(), kept.end(), [](const KeptKey &key) { return std::isnan(key.score); });
+  if (!ordered) {
     std::fill_n(results.topKValues->values.begin() + offset, request.count, kNaN);
     return; // indices stay -1
   }
@@ -143,10 +165,7 @@ std::optional<Evaluation> attn::reference::evaluate(const Problem &problem, std:
   std::vector<KeptKey> kept;
   for (bool more = rows.count() > 0; more; more = rows.next()) {
     double reachedMagnitude = rows.score(0, problem.loops[classes->key].extent, kept);
-    std::optional<double> sink;
-    if (problem.normalizer == Normalizer::SoftmaxSink)
-      sink = rows.sink();
-    RowWeights row = weigh(problem, kept, sink);
+    RowWeights row = weigh(problem, rows, kept);
     row.facts.reachedMagnitude = reachedMagnitude;
     writeOut(problem, *classes, rows, kept, row, evaluation);
     if (problem.lse)

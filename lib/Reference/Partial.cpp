@@ -42,6 +42,10 @@ RowState stateOf(const Problem &problem, const LoopClasses &classes, const Rows 
 
 std::optional<std::vector<RowState>> attn::reference::partialStates(const Problem &problem, int64_t begin, int64_t end,
                                                                     std::string &error) {
+  if (problem.normalizer == Normalizer::Custom) {
+    error = "states of normalizer '" + problem.custom.name + "' are not known to the reference";
+    return std::nullopt;
+  }
   std::optional<LoopClasses> classes = classifyLoops(problem, error);
   if (!classes)
     return std::nullopt;

@@ -3,6 +3,7 @@
 #include "attn/Reference/Problem.h"
 
 #include <algorithm>
+#include <tuple>
 
 using namespace attn::reference;
 
@@ -151,19 +152,32 @@ const char *nameOf(Normalizer normalizer) {
     return "sigmoid";
   case Normalizer::Identity:
     return "identity";
+  case Normalizer::Custom:
+    return "custom";
   }
   return "?";
+}
+
+std::string nameOf(const Problem &problem) {
+  return problem.normalizer == Normalizer::Custom ? problem.custom.name : nameOf(problem.normalizer);
+}
+
+size_t countNormalizerOperands(const Problem &problem) {
+  if (problem.normalizer == Normalizer::Custom)
+    return problem.custom.numOperands;
+  return problem.normalizer == Normalizer::SoftmaxSink ? 1 : 0;
 }
 
 bool checkResults(const Problem &problem, const std::vector<unsigned> &rowLoops, const std::vector<unsigned> &keyLoops,
                   std::string &error) {
   bool isSoftmax = problem.normalizer == Normalizer::Softmax || problem.normalizer == Normalizer::SoftmaxSink;
-  for (auto [name, request] :
-       {std::pair("lse", &problem.lse), std::pair("max", &problem.max), std::pair("entropy", &problem.entropy)}) {
+  for (auto [name, request, defined] : {std::tuple("lse", &problem.lse, problem.custom.definesLse),
+                                        std::tuple("max", &problem.max, problem.custom.definesMax),
+                                        std::tuple("entropy", &problem.entropy, problem.custom.definesEntropy)}) {
     if (!*request)
       continue;
-    if (!isSoftmax) {
-      error = std::string("normalizer ") + quote(nameOf(problem.normalizer)) + " does not define result " + quote(name);
+    if (problem.normalizer == Normalizer::Custom ? !defined : !isSoftmax) {
+      error = std::string("normalizer ") + quote(nameOf(problem)) + " does not define result " + quote(name);
       return false;
     }
     if (!checkResult(name, **request, rowLoops, error))
@@ -209,9 +223,9 @@ std::optional<LoopClasses> attn::reference::classifyLoops(const Problem &problem
       !checkElementOperands(problem, "mask", problem.maskOperands, keyLoops, error) ||
       !checkElementOperands(problem, "normalizer", problem.normalizerOperands, rowLoops, error))
     return std::nullopt;
-  size_t expected = problem.normalizer == Normalizer::SoftmaxSink ? 1 : 0;
+  size_t expected = countNormalizerOperands(problem);
   if (problem.normalizerOperands.size() != expected) {
-    error = std::string("normalizer ") + quote(nameOf(problem.normalizer)) + " expects " + std::to_string(expected) +
+    error = std::string("normalizer ") + quote(nameOf(problem)) + " expects " + std::to_string(expected) +
             " normalizer operands, got " + std::to_string(problem.normalizerOperands.size());
     return std::nullopt;
   }

@@ -22,6 +22,11 @@ inline bool isSoftmax(Normalizer normalizer) {
   return normalizer == Normalizer::Softmax || normalizer == Normalizer::SoftmaxSink;
 }
 
+/// Whether a weight is above 0 in exact arithmetic, whatever the score.
+inline bool hasPositiveWeights(Normalizer normalizer) {
+  return normalizer != Normalizer::Identity && normalizer != Normalizer::Custom;
+}
+
 /// `weight * value` for a weight that is positive in exact arithmetic even where it has underflowed to 0.
 inline double timesPositive(double weight, double value) {
   return std::isinf(value) && weight == 0 ? value : weight * value;
@@ -43,6 +48,13 @@ public:
   double score(int64_t begin, int64_t end, std::vector<KeptKey> &kept);
 
   double sink() const { return *normalizerOperands.front().row; }
+  /// All normalizer operands at this row.
+  std::vector<double> normalizerValues() const {
+    std::vector<double> values;
+    for (const Cursor &operand : normalizerOperands)
+      values.push_back(*operand.row);
+    return values;
+  }
   double value(int64_t key, int64_t e) const {
     return valueCursor.row[key * valueCursor.keyStride + e * valueCursor.eStride];
   }

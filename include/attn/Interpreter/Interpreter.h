@@ -48,6 +48,12 @@ struct BoundGeneric {
 mlir::FailureOr<BoundGeneric> bindGeneric(GenericOp op, llvm::ArrayRef<RuntimeValue> operands,
                                           const InterpreterOptions &options);
 
+/// The normalizer of `op` by its own scalar code, run in double precision: how bindGeneric() states normalizers that
+/// the reference does not know by name. All keys of a row are one tile whose maximum is known from the start, in
+/// natural units, so `rescale` is not part of the judgement. Emits an error and fails where the code has an op that
+/// cannot be interpreted.
+mlir::FailureOr<reference::CustomNormalizer> interpretNormalizer(GenericOp op);
+
 /// 2 (D + Dv) for each pair of a query and a key that the mask keeps, in all batches: what the op cannot do without.
 double countUsefulFlops(const BoundGeneric &bound);
 

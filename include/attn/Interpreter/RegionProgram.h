@@ -21,6 +21,9 @@ struct Instruction {
   InstructionFn run;
   /// Slots of result and operands.
   unsigned result, operands[3];
+  unsigned numOperands = 0;
+  /// How many roundings a kernel adds here, each relative to the result.
+  double roundings = 0;
   /// Width of the integers it works on, in bits; the loop of attn.index; the predicate of a comparison.
   unsigned width = 64, number = 0;
   /// For tensor.extract: the table, and the slots of its indices.
@@ -54,12 +57,28 @@ public:
   /// Runs on the arguments stored before. `position` holds the position along each loop, for attn.index.
   void run(const int64_t *position);
 
+  /// As run(), and says how far a kernel's values may be off whose arguments are off by what getArgumentError() was set
+  /// to and whose every rounding errs by `unit`, relative to its result. Each instruction is tried with its operands at
+  /// the ends of their ranges: exact for what is monotonic in each operand, else to first order. A comparison that may
+  /// turn out either way makes a selection cover both sides; where one end is NaN or infinite alone, the error is
+  /// infinite.
+  void runWithErrors(const int64_t *position, double unit);
+  double &getArgumentError(unsigned argument) { return errors[argument]; }
+  /// Of the yielded value number `result`, after runWithErrors().
+  double getError(unsigned result = 0) const { return errors[results[result]]; }
+
   /// How many roundings a value goes through at most on its way: one for each float operation, five for a function.
   double countRoundings() const { return roundings; }
 
 private:
   std::vector<Instruction> instructions;
+  enum class Kind : char { Float, Bool, Integer };
+  double getDeviation(const Instruction &instruction, Scalar exact, const int64_t *position);
+
   std::vector<Scalar> slots;
+  /// By slot.
+  std::vector<Kind> kinds;
+  std::vector<double> errors;
   llvm::SmallVector<unsigned> results;
   unsigned numArguments = 0;
   double roundings = 0;

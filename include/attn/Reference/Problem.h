@@ -44,6 +44,38 @@ enum class Normalizer {
   SoftmaxSink, ///< exp(s_j) / (exp(sink) + sum_k exp(s_k)); the sink counts in lse, not in max, and has no value
   Sigmoid,     ///< 1 / (1 + exp(-s_j))
   Identity,    ///< s_j
+  Custom,      ///< what Problem::custom says
+};
+
+/// A number, and how far a kernel's may lie from it.
+struct Approximate {
+  double value = 0, error = 0;
+};
+
+/// How a kernel rounds, as far as a custom normalizer asks; all 0 for exact values.
+struct Roundings {
+  /// Relative error of one operation.
+  double unit = 0;
+  /// Relative error of a sum over the keys of a row, beyond that of its terms.
+  double sum = 0;
+};
+
+/// What a custom normalizer makes of one row: weights in the order of the scores, then what it defines of the rest.
+struct CustomRow {
+  std::vector<Approximate> weights;
+  Approximate lse, max, entropy;
+};
+
+/// A normalizer that the reference does not know by name.
+struct CustomNormalizer {
+  std::string name;
+  size_t numOperands = 0;
+  /// Whether weights are relative to the largest score, so that a kernel rescales its sums when that grows.
+  bool hasMaximum = false;
+  bool definesLse = false, definesMax = false, definesEntropy = false;
+  /// Given the scores of at least one kept key, none of them -inf. Errors are 0 where those of scores and roundings
+  /// are.
+  std::function<CustomRow(const std::vector<Approximate> &scores, Span<double> operands, Roundings roundings)> weigh;
 };
 
 /// A request for the `count` largest weights of every row. `loops` are those of all dimensions but the last.
@@ -66,7 +98,7 @@ struct Problem {
   /// One loop per dimension of `out`.
   std::vector<unsigned> outLoops;
   /// Element operands: similarity ones may run over b, i, j, d; score and mask ones over b, i, j; normalizer ones over
-  /// b, i. SoftmaxSink takes exactly one normalizer operand, the others none.
+  /// b, i. SoftmaxSink takes exactly one normalizer operand, Custom what it says, the others none.
   std::vector<Operand> similarityOperands, scoreOperands, maskOperands, normalizerOperands;
   double scale = 1.0;
   /// Unset callbacks are q * k, s and true.
@@ -77,8 +109,10 @@ struct Problem {
   /// absolute value of its result. v * tanh(q + k) from exponentials errs relative to |v|, for example.
   SimilarityFn similarityMagnitude;
   Normalizer normalizer = Normalizer::Softmax;
+  /// For Normalizer::Custom only.
+  CustomNormalizer custom;
   /// Results beside out: set to the loops of their dimensions to request them. lse, max and entropy are over (b,i) and
-  /// refused for Sigmoid and Identity, which do not define them; weights are over (b,i,j).
+  /// refused where the normalizer does not define them, as Sigmoid and Identity; weights are over (b,i,j).
   std::optional<std::vector<unsigned>> lse, max, entropy, weights;
   std::optional<TopKRequest> topK;
 };
