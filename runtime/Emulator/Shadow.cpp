@@ -80,7 +80,8 @@ void Machine::access(const void *address, uint32_t bytes, bool isWrite, Site sit
   if (reinterpret_cast<uintptr_t>(address) % std::min<uint32_t>(bytes & -bytes, 16))
     fail(Detector::Misaligned, site, "expects an address that is a multiple of the width, " + std::to_string(bytes));
   ShadowMemory *memory = findShadow(address, bytes, isWrite, site);
-  if (!memory)
+  // What nobody may write has been written before and cannot race.
+  if (!memory || !memory->isWritable)
     return;
   size_t first = static_cast<const char *>(address) - memory->base;
   const std::vector<uint32_t> &seen = *current->seen;
