@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+/*
+ * The C interface of an attention kernel for a GPU: that of Abi.h with another first argument.
+ *
+ *   int32_t NAME(const attn_gpu_call *call, <inputs and scalars in order>, <outputs in order>);
+ *
+ * Views are those of Abi.h with data in memory of the device; NAME makes all checks of Abi.h that concern views, on the
+ * host, then calls call->launch once. It allocates nothing and needs no library: the launch function knows the driver.
+ * NAME_workspace_size(workers) is 0.
+ */
+#ifndef ATTN_GPU_H
+#define ATTN_GPU_H
+
+#include "attn-c/Abi.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Beside attn_status: the device or its driver refuses. The launch function knows why (attn_cuda_message()). */
+#define ATTN_ERROR_DEVICE 11
+
+/* A compiled kernel, valid as long as the object that it is in. */
+typedef struct attn_gpu_kernel {
+  const char *name;     /* of the function in the image */
+  const void *image;    /* what cuModuleLoadData takes: PTX, ended by a zero */
+  int64_t image_bytes;  /* its size with the zero; 0 where there is none, as for an emulator */
+  int64_t threads;      /* of a block */
+  int64_t shared_bytes; /* of a block, given at the launch */
+} attn_gpu_kernel;
+
+/* Starts `blocks` blocks of a kernel on a stream and returns an attn_status; arguments holds the address of each. The
+ * memory that arguments and kernel lie in is only valid during the call, the image stays. device and stream are those
+ * of the call, untouched. */
+typedef int32_t (*attn_gpu_launch)(void *device, const attn_gpu_kernel *kernel, int64_t blocks, void *const *arguments,
+                                   void *stream);
+
+/* How to start one kernel. The struct may be reused for any number of calls and kernels. */
+typedef struct attn_gpu_call {
+  int32_t abi_version;    /* ATTN_ABI_VERSION */
+  int32_t reserved;       /* 0 */
+  attn_gpu_launch launch; /* starts kernels; null is ATTN_ERROR_NULL */
+  void *device;           /* handed to launch */
+  void *stream;           /* handed to launch */
+} attn_gpu_call;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* ATTN_GPU_H */
