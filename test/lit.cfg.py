@@ -42,6 +42,16 @@ for flag, feature in {
 if shutil.which("gcc"):
     config.available_features.add("gcc")
 
+# NVIDIA's assembler, for tests of machine code: the toolkit's, where it is installed.
+cuda = os.environ.get("CUDA_HOME", "/usr/local/cuda")
+if os.path.isfile(os.path.join(cuda, "bin", "ptxas")):
+    config.environment["CUDA_HOME"] = cuda
+    config.available_features.add("ptxas")
+elif shutil.which("ptxas"):
+    config.available_features.add("ptxas")
+else:
+    lit_config.note("no ptxas (CUDA_HOME, PATH): tests of machine code for GPUs are skipped")
+
 # The package attn_mlir: built where nanobind is (python/CMakeLists.txt).
 if config.python_package:
     config.available_features.add("python-package")

@@ -4,6 +4,7 @@
 
 #include "attn/Compiler/Compiler.h"
 #include "attn/Compiler/Explain.h"
+#include "attn/Compiler/GpuTarget.h"
 #include "attn/Compiler/Tool.h"
 
 #include "mlir/IR/AsmState.h"
@@ -30,13 +31,19 @@ struct CommandLine {
                                 clEnumValN(Emit::Asm, "asm", "assembly"),
                                 clEnumValN(Emit::Object, "obj", "an ELF object with all kernels of the input"),
                                 clEnumValN(Emit::Shared, "shared", "a shared library (needs a linker on PATH)"),
-                                clEnumValN(Emit::Header, "header", "the C header of the kernels")),
+                                clEnumValN(Emit::Header, "header", "the C header of the kernels"),
+                                clEnumValN(Emit::Ptx, "ptx", "for a GPU: code of NVIDIA's virtual machine"),
+                                clEnumValN(Emit::Cubin, "cubin", "for a GPU: its machine code (needs ptxas)")),
                      cl::init(Emit::Object), cl::cat(category)};
   cl::opt<std::string> header{"header", cl::desc("Write the C header as well"), cl::value_desc("file"),
                               cl::cat(category)};
   StageOption startAfter{"start-after", "The input is what this stage leaves: start behind it", Stage::Import,
                          category};
   StageOption stopAfter{"stop-after", "Stop after a stage and print MLIR", Stage::Target, category};
+  cl::opt<std::string> target{"target", cl::desc("cpu (default) or nvidia"), cl::value_desc("name"), cl::init("cpu"),
+                              cl::cat(category)};
+  cl::opt<std::string> chip{"chip", cl::desc("With --target=nvidia: sm_80 (default), sm_89, sm_90, sm_100 or sm_120"),
+                            cl::value_desc("name"), cl::cat(category)};
   cl::list<std::string> cpu{"cpu",
                             cl::desc("Processor or instruction set: native (default), x86-64-v3, x86-64-v4, znver4, "
                                      "...; of a list, each call takes the last that the machine can run"),
@@ -65,6 +72,11 @@ static LogicalResult run(ModuleOp module, const CommandLine &line, Emit emit, St
     os << '\n';
     return writeFile(kTool, line.output, text);
   }
+  bool isGpu = !options.gpu.chip.empty();
+  if (emit == Emit::Ptx || emit == Emit::Cubin || (emit == Emit::Llvm && isGpu)) {
+    FailureOr<std::string> code = compileForDevice(module, emit, options);
+    return failed(code) ? failure() : writeFile(kTool, line.output, *code);
+  }
   if (emit == Emit::Llvm || emit == Emit::Asm) {
     FailureOr<std::string> text = compileToText(module, emit, options);
     return failed(text) ? failure() : writeFile(kTool, line.output, *text);
@@ -88,7 +100,7 @@ static LogicalResult run(ModuleOp module, const CommandLine &line, Emit emit, St
 
 int attn::compileMain(int argc, char **argv, const DialectRegistry &registry) {
   llvm::InitLLVM init(argc, argv);
-  releaseOptionNames({"o", "emit", "header", "start-after", "stop-after", "cpu", "O", "g"});
+  releaseOptionNames({"o", "emit", "header", "start-after", "stop-after", "cpu", "O", "g", "target", "chip"});
   releaseOptionNames(ExplainOption::getNames());
   CommandLine line;
   registerAsmPrinterCLOptions();
@@ -126,6 +138,22 @@ int attn::compileMain(int argc, char **argv, const DialectRegistry &registry) {
     return reportError(kTool, "--emit=obj: expects a file name in -o, standard output is a terminal");
 
   CompileOptions options;
+  llvm::Expected<TargetKind> kind = parseTarget(line.target, {TargetKind::CPU, TargetKind::NVIDIA});
+  if (!kind)
+    return reportError(kTool, llvm::toString(kind.takeError()));
+  bool isDeviceCode = emit == Emit::Ptx || emit == Emit::Cubin;
+  if (*kind == TargetKind::CPU && (line.chip.getNumOccurrences() || isDeviceCode))
+    return reportError(kTool, "--chip, --emit=ptx and --emit=cubin: go with --target=nvidia");
+  if (*kind == TargetKind::NVIDIA) {
+    if (emit == Emit::Asm)
+      return reportError(kTool, "--emit=asm: is of a CPU; for a GPU there is --emit=ptx");
+    if (line.explain)
+      return reportError(kTool, "--explain: explains plans for CPUs only");
+    auto gpu = describeGPU(line.chip.getNumOccurrences() ? llvm::StringRef(line.chip) : llvm::StringRef(kDefaultChip));
+    if (!gpu)
+      return reportError(kTool, llvm::toString(gpu.takeError()));
+    options.gpu = std::move(*gpu);
+  }
   llvm::Expected<std::vector<Target>> targets = describeTargets(line.cpu);
   if (!targets)
     return reportError(kTool, llvm::toString(targets.takeError()));

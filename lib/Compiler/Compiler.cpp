@@ -2,8 +2,10 @@
 #include "attn/Compiler/Compiler.h"
 
 #include "Levels.h"
+#include "attn/Compiler/Ptx.h"
 #include "attn/Target/CPU/Passes.h"
 
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
@@ -51,9 +53,44 @@ LogicalResult attn::lowerToStage(ModuleOp module, Stage last, const CompileOptio
   if (isLlvmDialect(module))
     return success();
   return runPasses(module, options, [&](OpPassManager &pm) {
-    buildCPUPipeline(pm, options.startAfter, last, options.target.cpu);
+    if (options.gpu.chip.empty())
+      buildCPUPipeline(pm, options.startAfter, last, options.target.cpu);
+    else
+      buildGPUPipeline(pm, options.startAfter, last, options.gpu);
     return success();
   });
+}
+
+/// Takes the gpu.modules of `module` out into one of their own; null where there are none.
+static OwningOpRef<ModuleOp> takeDevice(ModuleOp module) {
+  OwningOpRef<ModuleOp> device;
+  for (auto gpuModule : llvm::make_early_inc_range(module.getOps<gpu::GPUModuleOp>())) {
+    if (!device)
+      device = ModuleOp::create(module.getLoc());
+    gpuModule->moveBefore(device->getBody(), device->getBody()->end());
+  }
+  return device;
+}
+
+/// Puts the code of each kernel where the entry functions of `host` look for it.
+static LogicalResult embedImages(ModuleOp device, llvm::Module &host, ArrayRef<KernelSignature> kernels,
+                                 const CompileOptions &options) {
+  for (const KernelSignature &kernel : kernels) {
+    FailureOr<std::string> ptx =
+        compileToPtx(device.lookupSymbol(kernel.getSymbol("device")), options.gpu, options.optLevel);
+    if (failed(ptx))
+      return failure();
+    llvm::GlobalVariable *empty = host.getNamedGlobal(kernel.getSymbol(kImageSuffix));
+    llvm::Constant *text = llvm::ConstantDataArray::getString(host.getContext(), *ptx, /*AddNull=*/true);
+    auto *image = new llvm::GlobalVariable(host, text->getType(), /*isConstant=*/true, empty->getLinkage(), text);
+    image->setAlignment(llvm::Align(16));
+    image->takeName(empty);
+    empty->replaceAllUsesWith(image);
+    empty->eraseFromParent();
+    llvm::GlobalVariable *bytes = host.getNamedGlobal(kernel.getSymbol(kImageBytesSuffix));
+    bytes->setInitializer(llvm::ConstantInt::get(bytes->getValueType(), ptx->size() + 1));
+  }
+  return success();
 }
 
 LogicalResult attn::explain(ModuleOp module, const Explain &what, const CompileOptions &options,
@@ -68,9 +105,11 @@ LogicalResult attn::explain(ModuleOp module, const Explain &what, const CompileO
 /// Everything up to LLVM IR. The returned module has the layout of `machine`.
 static FailureOr<std::unique_ptr<llvm::Module>> translate(ModuleOp module, llvm::LLVMContext &context,
                                                           llvm::TargetMachine &machine, const CompileOptions &options,
-                                                          std::vector<KernelSignature> &kernels) {
+                                                          std::vector<KernelSignature> &kernels,
+                                                          OwningOpRef<ModuleOp> *device = nullptr) {
   if (failed(lowerToStage(module, Stage::Target, options)))
     return failure();
+  OwningOpRef<ModuleOp> deviceModule = takeDevice(module);
   LogicalResult prepared = runPasses(module, options, [&](OpPassManager &pm) {
     if (!hasEntryPoints(module))
       pm.addPass(createAttnEmitEntryPointsPass({options.target.cpu.name}));
@@ -94,6 +133,10 @@ static FailureOr<std::unique_ptr<llvm::Module>> translate(ModuleOp module, llvm:
     return failure();
   llvmModule->setTargetTriple(machine.getTargetTriple());
   llvmModule->setDataLayout(machine.createDataLayout());
+  if (deviceModule && options.embedImages && failed(embedImages(*deviceModule, *llvmModule, kernels, options)))
+    return failure();
+  if (device)
+    *device = std::move(deviceModule);
   for (llvm::Function &function : *llvmModule) {
     if (function.isDeclaration())
       continue;
@@ -154,11 +197,12 @@ static LogicalResult checkUndefinedSymbols(ModuleOp module, llvm::StringRef obje
 /// Optimised LLVM IR for options.target.
 static FailureOr<std::unique_ptr<llvm::Module>> generateLevel(ModuleOp module, llvm::LLVMContext &context,
                                                               const CompileOptions &options,
-                                                              std::vector<KernelSignature> &kernels) {
+                                                              std::vector<KernelSignature> &kernels,
+                                                              OwningOpRef<ModuleOp> *device = nullptr) {
   auto machine = createTargetMachine(options.target, options.optLevel);
   if (!machine)
     return module.emitError() << llvm::toString(machine.takeError());
-  FailureOr<std::unique_ptr<llvm::Module>> llvmModule = translate(module, context, **machine, options, kernels);
+  FailureOr<std::unique_ptr<llvm::Module>> llvmModule = translate(module, context, **machine, options, kernels, device);
   if (succeeded(llvmModule))
     optimize(**llvmModule, **machine, options.optLevel);
   return llvmModule;
@@ -193,11 +237,12 @@ static FailureOr<std::unique_ptr<llvm::Module>> generateLevels(ModuleOp module, 
 
 /// Compiles to an object (Emit::Object), assembly or LLVM IR.
 static FailureOr<std::string> generate(ModuleOp module, Emit kind, const CompileOptions &options,
-                                       std::vector<KernelSignature> &kernels) {
+                                       std::vector<KernelSignature> &kernels, OwningOpRef<ModuleOp> *device = nullptr) {
   llvm::LLVMContext context;
   bool hasLevels = options.levels.size() > 1;
-  FailureOr<std::unique_ptr<llvm::Module>> llvmModule =
-      hasLevels ? generateLevels(module, context, options, kernels) : generateLevel(module, context, options, kernels);
+  FailureOr<std::unique_ptr<llvm::Module>> llvmModule = hasLevels
+                                                            ? generateLevels(module, context, options, kernels)
+                                                            : generateLevel(module, context, options, kernels, device);
   if (failed(llvmModule))
     return failure();
   // Functions say for which processor they are; what this machine says holds for those that do not.
@@ -226,11 +271,28 @@ static FailureOr<std::string> generate(ModuleOp module, Emit kind, const Compile
 
 FailureOr<CompiledModule> attn::compileToObject(ModuleOp module, const CompileOptions &options) {
   CompiledModule compiled;
-  FailureOr<std::string> object = generate(module, Emit::Object, options, compiled.kernels);
+  FailureOr<std::string> object = generate(module, Emit::Object, options, compiled.kernels, &compiled.device);
   if (failed(object) || failed(checkUndefinedSymbols(module, *object)))
     return failure();
   compiled.object = std::move(*object);
   return compiled;
+}
+
+FailureOr<std::string> attn::compileForDevice(ModuleOp module, Emit kind, const CompileOptions &options) {
+  if (failed(lowerToStage(module, Stage::Target, options)))
+    return failure();
+  auto devices = llvm::to_vector(module.getOps<gpu::GPUModuleOp>());
+  if (devices.size() != 1)
+    return module.emitError() << "expects one kernel for a GPU in a file of device code, got " << devices.size();
+  if (kind == Emit::Llvm)
+    return compileToDeviceIR(devices.front(), options.gpu, options.optLevel);
+  FailureOr<std::string> ptx = compileToPtx(devices.front(), options.gpu, options.optLevel);
+  if (failed(ptx) || kind == Emit::Ptx)
+    return ptx;
+  llvm::Expected<std::string> code = assemble(*ptx, options.gpu);
+  if (!code)
+    return module.emitError() << llvm::toString(code.takeError());
+  return *code;
 }
 
 FailureOr<std::string> attn::compileToText(ModuleOp module, Emit kind, const CompileOptions &options) {

@@ -15,6 +15,9 @@ using namespace attn;
 static constexpr const char kAbiText[] =
 #include "Abi.inc"
     ;
+static constexpr const char kGpuText[] =
+#include "Gpu.inc"
+    ;
 
 /// Argument names as C parameters: words of C and C++ and our own first parameter get an underscore.
 static std::string getParameterName(StringRef name) {
@@ -63,8 +66,9 @@ static void writeArguments(llvm::raw_ostream &os, const KernelSignature &kernel)
 }
 
 /// A call in a comment, with made-up sizes of dynamic dimensions left to the reader.
-static void writeExample(llvm::raw_ostream &os, const KernelSignature &kernel) {
-  os << " * Example, all tensors contiguous, serial:\n *\n";
+static void writeExample(llvm::raw_ostream &os, const KernelSignature &kernel, bool isGpu) {
+  os << (isGpu ? " * Example, all tensors contiguous, data in memory of the device:\n *\n"
+               : " * Example, all tensors contiguous, serial:\n *\n");
   for (const KernelArgument &argument : kernel.arguments) {
     std::string name = getParameterName(argument.name);
     if (argument.isScalar())
@@ -84,22 +88,26 @@ static void writeExample(llvm::raw_ostream &os, const KernelSignature &kernel) {
     }
     os << "};\n";
   }
-  os << " *   attn_call call = {ATTN_ABI_VERSION, 1, workspace, " << kernel.getSymbol("workspace_size")
-     << "(1), NULL, NULL};\n *   int32_t status = " << kernel.name << "(&call";
+  if (isGpu)
+    os << " *   attn_gpu_call call = {ATTN_ABI_VERSION, 0, launch, device, stream};\n";
+  else
+    os << " *   attn_call call = {ATTN_ABI_VERSION, 1, workspace, " << kernel.getSymbol("workspace_size")
+       << "(1), NULL, NULL};\n";
+  os << " *   int32_t status = " << kernel.name << "(&call";
   for (const KernelArgument &argument : kernel.arguments)
     os << ", " << (argument.isScalar() ? "" : "&") << getParameterName(argument.name);
   os << ");\n";
 }
 
-static void writeKernel(llvm::raw_ostream &os, const KernelSignature &kernel) {
+static void writeKernel(llvm::raw_ostream &os, const KernelSignature &kernel, bool isGpu) {
   os << "\n/*\n * " << kernel.name << "\n *\n";
   writeArguments(os, kernel);
   os << " *\n * Sizes marked ? are chosen by the caller; those of different views must agree as the kernel's "
         "definition says,\n"
      << " * else ATTN_ERROR_SHAPE. Strides are free within the rules for views (innermost 1). Scratch: "
      << kernel.workspaceBytes << " bytes a worker.\n *\n";
-  writeExample(os, kernel);
-  os << " */\nint32_t " << kernel.name << "(const attn_call *call";
+  writeExample(os, kernel, isGpu);
+  os << " */\nint32_t " << kernel.name << (isGpu ? "(const attn_gpu_call *call" : "(const attn_call *call");
   for (const KernelArgument &argument : kernel.arguments) {
     os << ",\n" << std::string(9 + kernel.name.size(), ' ');
     if (argument.isScalar())
@@ -115,6 +123,8 @@ static void writeKernel(llvm::raw_ostream &os, const KernelSignature &kernel) {
 
 /// "znver4", or "x86-64-v3, x86-64-v4": what the kernels were compiled for.
 static std::string getTargetsText(const CompileOptions &options) {
+  if (!options.gpu.chip.empty())
+    return options.gpu.chip;
   if (options.levels.size() < 2)
     return options.target.cpu.name;
   return llvm::join(llvm::map_range(options.levels, [](const Target &target) { return target.cpu.name; }), ", ");
@@ -123,14 +133,15 @@ static std::string getTargetsText(const CompileOptions &options) {
 std::string attn::makeHeader(llvm::ArrayRef<KernelSignature> kernels, const CompileOptions &options) {
   std::string text;
   llvm::raw_string_ostream os(text);
+  bool isGpu = !options.gpu.chip.empty();
   std::string guard = "ATTN_KERNELS";
   for (const KernelSignature &kernel : kernels)
     guard += "_" + kernel.name;
   os << "/* Made by attn-mlir " << getVersion() << " for " << getTargetsText(options) << ". */\n"
      << "#ifndef " << guard << "_H\n#define " << guard << "_H\n\n"
-     << kAbiText << "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n";
+     << kAbiText << (isGpu ? kGpuText : "") << "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n";
   for (const KernelSignature &kernel : kernels)
-    writeKernel(os, kernel);
+    writeKernel(os, kernel, isGpu);
   os << "\n#ifdef __cplusplus\n}\n#endif\n\n#endif /* " << guard << "_H */\n";
   return text;
 }

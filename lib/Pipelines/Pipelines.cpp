@@ -2,6 +2,7 @@
 // The stages above the target, and the one place that puts stages in order.
 #include "attn/Pipelines/Pipelines.h"
 
+#include "attn/Conversion/AttentionToFragment/AttentionToFragment.h"
 #include "attn/Conversion/AttentionToLinalg/AttentionToLinalg.h"
 #include "attn/Conversion/PrepareAbi/PrepareAbi.h"
 #include "attn/Dialect/Attention/Transforms/Transforms.h"
@@ -27,12 +28,24 @@ void buildPlanStage(OpPassManager &pm, const CPUDescription &cpu) {
   pm.addNestedPass<func::FuncOp>(createAttnSelectPlanPass(options));
 }
 
+void buildPlanStage(OpPassManager &pm, const GPUDescription &gpu) {
+  AttnSelectPlanPassOptions options;
+  options.sharedBytes = gpu.sharedBytes;
+  pm.addNestedPass<func::FuncOp>(createAttnSelectPlanPass(options));
+}
+
 void buildTileStage(OpPassManager &pm) { pm.addNestedPass<func::FuncOp>(createAttnTileAndFusePass()); }
 
 void buildLinalgStage(OpPassManager &pm) {
   // No CSE on tensors from here to bufferisation: it would merge the fills of buffers that are updated separately.
   pm.addNestedPass<func::FuncOp>(createAttnConvertToLinalgPass());
   pm.addNestedPass<func::FuncOp>(createAttnPrepareAbiPass());
+}
+
+void buildFragmentStage(OpPassManager &pm) {
+  // Views first: fragments are loaded from and stored to memory, and a tensor has none.
+  pm.addNestedPass<func::FuncOp>(createAttnPrepareAbiPass());
+  pm.addNestedPass<func::FuncOp>(createAttnConvertToFragmentPass());
 }
 
 /// Each stage's promise is checked before the next one relies on it; a breach names the pass that owed it.
@@ -42,7 +55,9 @@ static void verify(OpPassManager &pm, StageContract stage) {
   pm.addPass(createAttnVerifyStagePass(options));
 }
 
-void buildCPUPipeline(OpPassManager &pm, Stage from, Stage to, const CPUDescription &cpu) {
+/// The stages after `from` up to `to`. What differs between machines comes as functions.
+static void buildStages(OpPassManager &pm, Stage from, Stage to, llvm::function_ref<void()> buildPlan,
+                        llvm::function_ref<void()> buildLinalg, llvm::function_ref<void()> buildTarget) {
   // A stage before `from` is not run; `from` itself is somebody else's word, which is checked as well.
   auto addStage = [&](Stage stage, StageContract contract, llvm::function_ref<void()> build) {
     if (from < stage && stage <= to)
@@ -51,10 +66,22 @@ void buildCPUPipeline(OpPassManager &pm, Stage from, Stage to, const CPUDescript
       verify(pm, contract);
   };
   addStage(Stage::Normalize, StageContract::Normalize, [&] { buildNormalizeStage(pm); });
-  addStage(Stage::Plan, StageContract::Plan, [&] { buildPlanStage(pm, cpu); });
+  addStage(Stage::Plan, StageContract::Plan, buildPlan);
   addStage(Stage::Tile, StageContract::Tile, [&] { buildTileStage(pm); });
-  addStage(Stage::Linalg, StageContract::Linalg, [&] { buildLinalgStage(pm); });
-  addStage(Stage::Target, StageContract::Target, [&] { buildTargetStage(pm, cpu); });
+  addStage(Stage::Linalg, StageContract::Linalg, buildLinalg);
+  addStage(Stage::Target, StageContract::Target, buildTarget);
+}
+
+void buildCPUPipeline(OpPassManager &pm, Stage from, Stage to, const CPUDescription &cpu) {
+  buildStages(
+      pm, from, to, [&] { buildPlanStage(pm, cpu); }, [&] { buildLinalgStage(pm); },
+      [&] { buildTargetStage(pm, cpu); });
+}
+
+void buildGPUPipeline(OpPassManager &pm, Stage from, Stage to, const GPUDescription &gpu) {
+  buildStages(
+      pm, from, to, [&] { buildPlanStage(pm, gpu); }, [&] { buildFragmentStage(pm); },
+      [&] { buildNVIDIATargetStage(pm, gpu); });
 }
 
 void addExplanation(OpPassManager &pm, const Explain &what, const CPUDescription &cpu, llvm::raw_ostream &os) {

@@ -4,10 +4,12 @@
 
 #include "attn/Pipelines/Registration.h"
 
+#include "attn/Conversion/AttentionToFragment/AttentionToFragment.h"
 #include "attn/Conversion/AttentionToLinalg/AttentionToLinalg.h"
 #include "attn/Conversion/PrepareAbi/PrepareAbi.h"
 #include "attn/Dialect/Attention/IR/Attention.h"
 #include "attn/Dialect/Attention/Transforms/Transforms.h"
+#include "attn/Dialect/Fragment/IR/Fragment.h"
 #include "attn/Target/CPU/Passes.h"
 #include "attn/Target/NVIDIA/Passes.h"
 #include "mlir/IR/DialectRegistry.h"
@@ -15,10 +17,13 @@
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
 
-void attn::registerAttnDialects(mlir::DialectRegistry &registry) { registry.insert<AttnDialect>(); }
+void attn::registerAttnDialects(mlir::DialectRegistry &registry) {
+  registry.insert<AttnDialect, fragment::FragmentDialect>();
+}
 
 void attn::registerAttnPasses() {
   registerAttnTransformsPasses();
+  registerAttnToFragmentPasses();
   registerAttnToLinalgPasses();
   registerAttnPrepareAbiPasses();
   registerAttnTargetCPUPasses();

@@ -3,8 +3,11 @@
 // how fast it computed the right thing.
 #include "attn/Runner/RunMain.h"
 
+#include "DeviceCall.h"
+#include "EmulatedCall.h"
 #include "Timing.h"
 
+#include "attn/Compiler/GpuTarget.h"
 #include "attn/Compiler/Tool.h"
 #include "attn/Runner/Call.h"
 #include "attn/Runner/CallSettings.h"
@@ -75,6 +78,15 @@ struct CommandLine {
                                   cl::cat(category)};
   StageOption startAfter{"start-after", "The input is what this stage leaves: start behind it", Stage::Import,
                          category};
+  cl::opt<std::string> target{"target",
+                              cl::desc("cpu (default), nvidia, or nvidia-emulated: a GPU in software that watches "
+                                       "each access"),
+                              cl::value_desc("name"), cl::init("cpu"), cl::cat(category)};
+  cl::opt<std::string> chip{"chip", cl::desc("GPU to compile for: sm_80 (default), sm_89, sm_90, sm_100, sm_120"),
+                            cl::value_desc("name"), cl::cat(category)};
+  cl::opt<uint64_t> schedule{"schedule",
+                             cl::desc("With nvidia-emulated: seed of the order of threads; 0 (default) is their own"),
+                             cl::init(0), cl::cat(category)};
   cl::list<std::string> cpu{"cpu",
                             cl::desc("Processor or instruction set (default native), or a list of them as for "
                                      "attn-compile"),
@@ -166,20 +178,31 @@ static LogicalResult findJudge(ModuleOp module, const KernelSignature &signature
   return judge->checkSignature(signature);
 }
 
-/// Makes one call, judges and times it; returns the exit status.
-static int runCall(const LoadedKernel &kernel, const KernelSignature &signature, std::optional<Judge> &judge,
-                   const CommandLine &line, const Target &target, const CallSettings &settings) {
+/// Makes one call, judges and times it; returns the exit status. `device` holds the kernel of an emulated GPU, `cuda`
+/// is a real one; both are null on a CPU.
+static int runCall(const LoadedKernel &kernel, const EmulatedModule *device, attn_cuda *cuda,
+                   const KernelSignature &signature, std::optional<Judge> &judge, const CommandLine &line,
+                   const CompileOptions &options, const CallSettings &settings) {
+  const Target &target = options.target;
   auto infer = [&](llvm::ArrayRef<RuntimeValue> values) { return judge->inferOutputSizes(values); };
   auto arguments = Arguments::create(signature, settings.arguments, judge ? InferOutputSizes(infer) : nullptr);
   if (!arguments)
     return reportError(kTool, llvm::toString(arguments.takeError()));
 
-  llvm::outs() << signature.name << ": " << (*arguments)->describe() << "; seed " << settings.arguments.seed << ", "
-               << settings.threads << (settings.threads == 1 ? " thread" : " threads") << ", " << target.cpu.name
-               << '\n';
+  llvm::outs() << signature.name << ": " << (*arguments)->describe() << "; seed " << settings.arguments.seed << ", ";
+  if (cuda)
+    llvm::outs() << "code for " << options.gpu.chip << '\n';
+  else if (device)
+    llvm::outs() << "emulated " << options.gpu.chip << ", schedule " << line.schedule << '\n';
+  else
+    llvm::outs() << settings.threads << (settings.threads == 1 ? " thread" : " threads") << ", " << target.cpu.name
+                 << '\n';
   llvm::outs().flush(); // before what a crash or an error prints
   Call call(kernel, **arguments, settings.threads);
-  if (llvm::Error error = callOnce(call, signature, **arguments))
+  llvm::Error error = cuda     ? callOnDevice(kernel, cuda, signature, **arguments)
+                      : device ? EmulatedCall(*device, signature, **arguments).run(kernel, line.schedule, llvm::outs())
+                               : callOnce(call, signature, **arguments);
+  if (error)
     return reportError(kTool, llvm::toString(std::move(error)));
   if (failed(writeOutputs(signature, **arguments, settings.arguments)))
     return 1;
@@ -228,13 +251,27 @@ static int runModule(ModuleOp module, ModuleOp meaning, const CommandLine &line,
   if (!judge && line.compare)
     return reportError(kTool, "--compare: there is no function '" + signature.name +
                                   "' with attention ops to compare to (--reference=FILE takes it from another file)");
+  std::unique_ptr<EmulatedModule> device;
+  std::unique_ptr<attn_cuda, void (*)(attn_cuda *)> cuda(nullptr, attn_cuda_close);
+  if (options.embedImages && !options.gpu.chip.empty()) {
+    attn_cuda *opened = nullptr;
+    if (attn_cuda_open(0, &opened) != ATTN_OK)
+      return reportError(kTool, llvm::Twine("--target=nvidia: ") + attn_cuda_message() +
+                                    " (--target=nvidia-emulated needs none)");
+    cuda.reset(opened);
+  } else if (!options.gpu.chip.empty()) {
+    auto loaded = EmulatedModule::load(*compiled->device);
+    if (!loaded)
+      return reportError(kTool, llvm::toString(loaded.takeError()));
+    device = std::move(*loaded);
+  }
   auto kernel = LoadedKernel::load(compiled->object, signature);
   if (!kernel)
     return reportError(kTool, llvm::toString(kernel.takeError()));
   // All are made, so that one run says all that is wrong.
   int status = 0;
   for (const CallSettings &settings : calls)
-    status |= runCall(**kernel, signature, judge, line, options.target, settings);
+    status |= runCall(**kernel, device.get(), cuda.get(), signature, judge, line, options, settings);
   return status;
 }
 
@@ -255,9 +292,10 @@ static llvm::Error chooseTarget(llvm::ArrayRef<Target> targets, Target &chosen) 
 
 int attn::runMain(int argc, char **argv, const DialectRegistry &registry) {
   llvm::InitLLVM init(argc, argv);
-  releaseOptionNames({"func", "shape", "arg", "input", "output", "fill", "seed", "strides", "threads", "call",
-                      "compare", "reference", "worst-case", "time", "bandwidth", "save-object", "start-after", "cpu",
-                      "O"});
+  releaseOptionNames({"func",       "shape",   "arg",       "input",       "output",      "fill",
+                      "seed",       "strides", "threads",   "call",        "compare",     "reference",
+                      "worst-case", "time",    "bandwidth", "save-object", "start-after", "cpu",
+                      "O",          "target",  "chip",      "schedule"});
   CommandLine line;
   parseCommandLine(argc, argv, kTool, line.category,
                    "compiles an attention kernel, calls it through its C interface, judges and times it\n\n"
@@ -272,6 +310,26 @@ int attn::runMain(int argc, char **argv, const DialectRegistry &registry) {
     return reportError(kTool, llvm::toString(calls.takeError()));
   CompileOptions options;
   options.optLevel = line.optLevel;
+  llvm::Expected<TargetKind> kind =
+      parseTarget(line.target, {TargetKind::CPU, TargetKind::NVIDIA, TargetKind::NVIDIAEmulated});
+  if (!kind)
+    return reportError(kTool, llvm::toString(kind.takeError()));
+  if (*kind == TargetKind::CPU && line.chip.getNumOccurrences())
+    return reportError(kTool, "--chip: goes with --target=nvidia and --target=nvidia-emulated");
+  if (*kind != TargetKind::NVIDIAEmulated && line.schedule.getNumOccurrences())
+    return reportError(kTool, "--schedule: goes with --target=nvidia-emulated");
+  if (*kind != TargetKind::CPU) {
+    bool hasThreads = llvm::any_of(*calls, [](const CallSettings &settings) { return settings.threads != 1; });
+    if (line.time || line.bandwidth || hasThreads)
+      return reportError(kTool,
+                         "--target: kernels of a GPU are not timed here and have threads of their own: it goes with no "
+                         "--time, --bandwidth or --threads");
+    auto gpu = describeGPU(line.chip.getNumOccurrences() ? llvm::StringRef(line.chip) : llvm::StringRef(kDefaultChip));
+    if (!gpu)
+      return reportError(kTool, llvm::toString(gpu.takeError()));
+    options.gpu = std::move(*gpu);
+    options.embedImages = *kind == TargetKind::NVIDIA; // the emulator has the kernel already
+  }
   llvm::Expected<std::vector<Target>> targets = describeTargets(line.cpu);
   if (!targets)
     return reportError(kTool, llvm::toString(targets.takeError()));

@@ -86,6 +86,15 @@ char *TensorBuffer::address(llvm::ArrayRef<int64_t> index) const {
   return first + offset * getByteSize(type);
 }
 
+llvm::MutableArrayRef<char> TensorBuffer::getSpan() const {
+  if (numElements == 0)
+    return {};
+  llvm::SmallVector<int64_t> last;
+  for (int64_t size : sizes)
+    last.push_back(size - 1);
+  return llvm::MutableArrayRef<char>(first, address(last) - first + getByteSize(type));
+}
+
 void TensorBuffer::forEachIndex(llvm::function_ref<void(llvm::ArrayRef<int64_t>)> visit) const {
   llvm::SmallVector<int64_t> index(sizes.size(), 0);
   for (int64_t element = 0; element < numElements; ++element) {

@@ -8,6 +8,7 @@
 #include "attn/Target/CPU/KernelSignature.h"
 
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
 #include "mlir/Support/LLVM.h"
 
 #include <functional>
@@ -17,10 +18,14 @@
 namespace attn {
 
 /// What is made of a module.
-enum class Emit { Mlir, Llvm, Asm, Object, Shared, Header };
+enum class Emit { Mlir, Llvm, Asm, Object, Shared, Header, Ptx, Cubin };
 
 struct CompileOptions {
   Target target;
+  /// With a chip, kernels are for this GPU, and what the host runs of them for `target`.
+  GPUDescription gpu;
+  /// Whether objects for a GPU hold its code (PTX), or only what the host does.
+  bool embedImages = true;
   /// When there are several, an object, assembly or LLVM IR holds the kernels once for each of them instead of for
   /// `target`, and each call goes to the last of them that the machine can run.
   std::vector<Target> levels;
@@ -38,6 +43,8 @@ struct CompileOptions {
 struct CompiledModule {
   std::string object;
   std::vector<KernelSignature> kernels;
+  /// Kernels of a GPU: a module of gpu.modules in the nvvm dialect; null for a CPU.
+  mlir::OwningOpRef<mlir::ModuleOp> device;
 };
 
 /// Runs the stages after options.startAfter up to `last` on `module`. A module that is already in the llvm dialect is
@@ -54,6 +61,9 @@ mlir::FailureOr<CompiledModule> compileToObject(mlir::ModuleOp module, const Com
 
 /// As compileToObject(), but returns the text of LLVM IR after optimisation (Emit::Llvm) or assembly (Emit::Asm).
 mlir::FailureOr<std::string> compileToText(mlir::ModuleOp module, Emit kind, const CompileOptions &options);
+
+/// For a GPU: PTX (Emit::Ptx), machine code (Emit::Cubin) or LLVM IR (Emit::Llvm) of the one kernel of `module`.
+mlir::FailureOr<std::string> compileForDevice(mlir::ModuleOp module, Emit kind, const CompileOptions &options);
 
 /// The C header of the kernels: self-contained, documented, with an example call of each.
 std::string makeHeader(llvm::ArrayRef<KernelSignature> kernels, const CompileOptions &options);

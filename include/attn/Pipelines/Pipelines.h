@@ -37,11 +37,21 @@ struct CPUDescription {
   std::string name;
 };
 
+/// What the GPU stages need to know of a chip.
+struct GPUDescription {
+  /// "sm_90"; empty where the target is no GPU.
+  std::string chip;
+  /// Shared memory that a block may have, in bytes.
+  int64_t sharedBytes = 0;
+};
+
 /// Named ops become attn.generic; sizes that must agree are asserted.
 void buildNormalizeStage(mlir::OpPassManager &pm);
 
 /// Each attn.generic receives its #attn.plan; later stages take no decision.
 void buildPlanStage(mlir::OpPassManager &pm, const CPUDescription &cpu);
+
+void buildPlanStage(mlir::OpPassManager &pm, const GPUDescription &gpu);
 
 /// attn.generic becomes a parallel loop over row tiles and loops over key tiles.
 void buildTileStage(mlir::OpPassManager &pm);
@@ -49,12 +59,21 @@ void buildTileStage(mlir::OpPassManager &pm);
 /// Tile ops become linalg on tensors, arguments become views.
 void buildLinalgStage(mlir::OpPassManager &pm);
 
+/// As the linalg stage for a GPU: tile ops become tiles of a block's threads, arguments become views.
+void buildFragmentStage(mlir::OpPassManager &pm);
+
+/// From tiles of a block's threads to kernels in the nvvm dialect, and what the host needs to start them.
+void buildNVIDIATargetStage(mlir::OpPassManager &pm, const GPUDescription &gpu);
+
 /// From linalg on tensors to task functions of vector code, then to the llvm dialect with its C entry points.
 void buildTargetStage(mlir::OpPassManager &pm, const CPUDescription &cpu);
 
 /// All stages after `from` up to and with `to`, with attn-verify-stage after each and, unless it is Import, after
 /// `from`.
 void buildCPUPipeline(mlir::OpPassManager &pm, Stage from, Stage to, const CPUDescription &cpu);
+
+/// As buildCPUPipeline(), for a GPU.
+void buildGPUPipeline(mlir::OpPassManager &pm, Stage from, Stage to, const GPUDescription &gpu);
 
 /// What --explain asks for.
 struct Explain {

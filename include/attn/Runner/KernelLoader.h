@@ -5,6 +5,7 @@
 #define ATTN_RUNNER_KERNELLOADER_H
 
 #include "attn-c/Abi.h"
+#include "attn-c/Gpu.h"
 #include "attn/Compiler/Compiler.h"
 
 #include "llvm/Support/Error.h"
@@ -57,6 +58,10 @@ public:
   /// Calls the kernel. `arguments` holds, in order, the address of a view struct or of a scalar's value as C passes it.
   int32_t call(const attn_call &call, llvm::ArrayRef<const void *> arguments) const {
     return trampoline(function, &call, arguments.data());
+  }
+  /// As call(), of a kernel for a GPU: the address of its attn_gpu_call stands where a CPU's has that of an attn_call.
+  int32_t call(const attn_gpu_call &call, llvm::ArrayRef<const void *> arguments) const {
+    return trampoline(function, reinterpret_cast<const attn_call *>(&call), arguments.data());
   }
   size_t getWorkspaceSize(int32_t workers) const { return workspaceSize(workers); }
 

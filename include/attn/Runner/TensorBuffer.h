@@ -43,6 +43,9 @@ public:
   /// The address of an element, getByteSize(type) bytes.
   char *address(llvm::ArrayRef<int64_t> index) const;
 
+  /// The memory from the first element to the last, gaps between them included; nothing without elements.
+  llvm::MutableArrayRef<char> getSpan() const;
+
   /// Visits every index in row-major order.
   void forEachIndex(llvm::function_ref<void(llvm::ArrayRef<int64_t>)> visit) const;
 

@@ -123,7 +123,9 @@ LLVM::LLVMFuncOp attn::buildEntry(OpBuilder &b, KernelFunctions &kernel, LLVM::L
 
   // Allocated in the first block: anywhere else the stack would grow dynamically.
   Type contextType = entry.getContextType(signature);
-  Value context = LLVM::AllocaOp::create(b, loc, entry.getPointer(), contextType, entry.i32(1), /*alignment=*/8);
+  Value context;
+  if (body)
+    context = LLVM::AllocaOp::create(b, loc, entry.getPointer(), contextType, entry.i32(1), /*alignment=*/8);
 
   Value call = function.getArgument(0);
   Type callType = entry.getCallType();
@@ -150,6 +152,12 @@ LLVM::LLVMFuncOp attn::buildEntry(OpBuilder &b, KernelFunctions &kernel, LLVM::L
   buildViewChecks(entry, signature, values, exit,
                   [&] { return LLVM::CallOp::create(b, loc, kernel.check, flat).getResult(); });
 
+  if (!body) {
+    Value blocks = LLVM::CallOp::create(b, loc, kernel.tasks, flat).getResult();
+    entry.exitIf(entry.compare(LLVM::ICmpPredicate::slt, blocks, entry.i64(1)), exit, ATTN_OK);
+    buildLaunch(entry, kernel, call, blocks, flat, exit);
+    return function;
+  }
   Value workers = entry.loadMember(call, callType, {1}, b.getI32Type());
   entry.exitIf(entry.compare(LLVM::ICmpPredicate::slt, workers, entry.i32(1)), exit, ATTN_ERROR_WORKERS);
   Value scratch = entry.loadMember(call, callType, {2}, entry.getPointer());

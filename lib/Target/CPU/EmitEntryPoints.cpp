@@ -96,7 +96,7 @@ static FailureOr<KernelFunctions> findKernel(LLVM::LLVMFuncOp task, SymbolTable 
   Type i64 = b.getI64Type(), pointer = entry.getPointer();
   SmallVector<Type> taskArguments = arguments;
   taskArguments.append({i64, pointer, pointer, i64, i64, i64});
-  if (failed(expect(task, LLVM::LLVMVoidType::get(task.getContext()), taskArguments)))
+  if (!kernel.getLaunch() && failed(expect(task, LLVM::LLVMVoidType::get(task.getContext()), taskArguments)))
     return failure();
 
   for (StringRef suffix : {"", "body", "workspace_size", "abi_version", "description", "description_text"}) {
@@ -117,7 +117,8 @@ struct EmitEntryPoints : attn::impl::AttnEmitEntryPointsPassBase<EmitEntryPoints
     SymbolTable symbols(module);
     SmallVector<LLVM::LLVMFuncOp> tasks;
     for (auto function : module.getOps<LLVM::LLVMFuncOp>()) {
-      if (function.isExternal() && !function.getName().starts_with("llvm.")) {
+      bool isLaunched = function->hasAttr("attn.launch");
+      if (function.isExternal() && !isLaunched && !function.getName().starts_with("llvm.")) {
         function.emitError() << "would be an undefined symbol of the object: kernels must not need libraries";
         return signalPassFailure();
       }
@@ -134,14 +135,18 @@ struct EmitEntryPoints : attn::impl::AttnEmitEntryPointsPassBase<EmitEntryPoints
       FailureOr<KernelFunctions> kernel = findKernel(task, symbols);
       if (failed(kernel))
         return signalPassFailure();
-      LLVM::LLVMFuncOp body = buildTaskBody(b, *kernel);
+      bool isLaunched = static_cast<bool>(kernel->getLaunch());
+      LLVM::LLVMFuncOp body = isLaunched ? LLVM::LLVMFuncOp() : buildTaskBody(b, *kernel);
       LLVM::LLVMFuncOp entry = buildEntry(b, *kernel, body);
       buildWorkspaceSize(b, kernel->signature, task.getLoc());
       buildQuestions(b, kernel->signature, cpu, task.getLoc());
       entry->setAttr(kKernelAttrName, task->removeAttr(kKernelAttrName));
       // For clashes with kernels that follow; the builder has placed them already.
-      for (Operation &op : llvm::make_range(body->getIterator(), module.getBody()->end()))
-        symbols.insert(&op);
+      for (Operation &op : llvm::make_range((body ? body : entry)->getIterator(), module.getBody()->end()))
+        if (isa<SymbolOpInterface>(op))
+          symbols.insert(&op);
+      if (isLaunched)
+        task.erase();
     }
     for (auto function : module.getOps<LLVM::LLVMFuncOp>())
       if (!function.isExternal())

@@ -18,6 +18,9 @@ constexpr int64_t kWorkspaceAlignment = 64;
 struct KernelFunctions {
   KernelSignature signature;
   mlir::LLVM::LLVMFuncOp task, tasks, check;
+
+  /// What `attn.launch` says of a task that is a kernel of a GPU; null for one that the host runs.
+  mlir::DictionaryAttr getLaunch() { return task->getAttrOfType<mlir::DictionaryAttr>("attn.launch"); }
 };
 
 /// One argument as values: a scalar, or data, sizes and strides of a view.
@@ -85,7 +88,11 @@ int64_t getSlotBytes(const KernelSignature &signature);
 /// `internal void NAME_body(ptr context, i64 task, i32 worker)`: an attn_task_body.
 mlir::LLVM::LLVMFuncOp buildTaskBody(mlir::OpBuilder &b, KernelFunctions &kernel);
 
-/// `i32 NAME(ptr call, views and scalars)`.
+/// Hands the tasks to call->launch and returns from the entry function. `flat` is what a kernel takes.
+void buildLaunch(EntryBuilder &entry, KernelFunctions &kernel, mlir::Value call, mlir::Value tasks,
+                 llvm::ArrayRef<mlir::Value> flat, mlir::Block *exit);
+
+/// `i32 NAME(ptr call, views and scalars)`; `body` is null for a kernel of a GPU.
 mlir::LLVM::LLVMFuncOp buildEntry(mlir::OpBuilder &b, KernelFunctions &kernel, mlir::LLVM::LLVMFuncOp body);
 
 /// Emits the checks of all views in the order of attn_status; they end in `exit`. `checkShapes` emits what is known of

@@ -144,7 +144,8 @@ struct ExpandMath : impl::AttnExpandMathPassBase<ExpandMath> {
     walkAndApplyPatterns(getOperation(), std::move(own));
     RewritePatternSet patterns(&getContext());
     populateMathPolynomialApproximationPatterns(patterns);
-    arith::populateExpandBFloat16Patterns(patterns);
+    if (!hasBf16Convert)
+      arith::populateExpandBFloat16Patterns(patterns);
     if (!hasFma)
       patterns.add<SplitFma>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))

@@ -19,6 +19,9 @@ namespace attn {
 /// The name of the attribute: on the task function before attn-emit-entry-points, on the entry function after it.
 constexpr llvm::StringLiteral kKernelAttrName = "attn.kernel";
 
+/// Of a kernel for a GPU: suffixes (getSymbol()) of the constants that hold its image and the image's size.
+constexpr llvm::StringLiteral kImageSuffix = "kernel_image", kImageBytesSuffix = "kernel_image_bytes";
+
 /// One argument of a kernel as a C caller sees it.
 struct KernelArgument {
   enum class Kind { Input, Output, Scalar };

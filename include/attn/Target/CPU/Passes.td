@@ -108,7 +108,9 @@ def AttnExpandMathPass : Pass<"attn-expand-math", "::mlir::func::FuncOp"> {
   let options = [
     Option<"vectorBits", "vector-bits", "int64_t", "256", "Width of a vector register in bits; 512 uses scalef and rcp14">,
     Option<"hasFma", "fma", "bool", "true", "Whether the machine has fused multiply-add">,
-    Option<"hasF16c", "f16c", "bool", "true", "Whether the machine converts f16">
+    Option<"hasF16c", "f16c", "bool", "true", "Whether the machine converts f16">,
+    Option<"hasBf16Convert", "bf16-convert", "bool", "false",
+           "Whether the machine converts bf16, subnormals included, and no integer instructions need to">
   ];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
                            "::mlir::vector::VectorDialect"];
@@ -120,6 +122,8 @@ def AttnEmitEntryPointsPass : Pass<"attn-emit-entry-points", "::mlir::ModuleOp">
     **Takes** a module of the `llvm` dialect. A kernel NAME is three functions: `@NAME_task(args, task, scratch)` with the
     attribute `attn.kernel`, `@NAME_tasks(args) -> i64` and `@NAME_check(args) -> i32`, where `args` are memrefs in
     MLIR's flat form (allocated, aligned, offset, sizes, strides) and scalars by value.
+    A task function of `attn.launch` has no body: it is a kernel of a GPU, which `NAME` hands to the launch function of
+    its caller (attn-c/Gpu.h) after the same checks.
     **Leaves** the functions `NAME`, `NAME_workspace_size`, `NAME_abi_version` and `NAME_description`, and everything else
     with internal linkage. `attn.kernel` has moved to `@NAME`. `NAME` makes every check of attn_status before anything is
     written, then runs the tasks one by one or through the caller's parallel_for. Its only memory is one struct on the

@@ -2,6 +2,8 @@
 #ifndef ATTN_TARGET_NVIDIA_PASSES_H
 #define ATTN_TARGET_NVIDIA_PASSES_H
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
 

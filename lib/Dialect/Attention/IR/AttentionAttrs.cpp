@@ -24,7 +24,7 @@ void AttnDialect::registerAttributes() {
 
 LogicalResult PlanAttr::verify(function_ref<InFlightDiagnostic()> emitError, Algorithm, Orientation orientation,
                                int64_t rows, int64_t shortRows, int64_t keys, int64_t lanes,
-                               ArrayRef<int64_t> registerTile, Precision) {
+                               ArrayRef<int64_t> registerTile, Precision, int64_t warps, int64_t stages) {
   // C1
   for (auto [name, value] : {std::pair("rows", rows), std::pair("keys", keys), std::pair("lanes", lanes)})
     if (value < 1)
@@ -42,5 +42,14 @@ LogicalResult PlanAttr::verify(function_ref<InFlightDiagnostic()> emitError, Alg
     return emitError() << "expects no 'short' in orientation " << stringifyOrientation(orientation);
   if (shortRows < 0 || shortRows % lanes != 0 || (shortRows && shortRows >= rows))
     return emitError() << "expects 'short' to be a multiple of 'lanes' less than 'rows', or 0, got " << shortRows;
+  // C5
+  if (warps < 0 || stages < 0 || (stages && !warps))
+    return emitError() << "expects 'warps' and 'stages' to be 0 or more, and no 'stages' without 'warps', got " << warps
+                       << " and " << stages;
+  if (warps && (orientation != Orientation::RowsMajor || rows != 16 * warps || keys % 16 != 0))
+    return emitError() << "expects 'warps' to go with rows_major, 16 rows each, and 'keys' that are a multiple of 16, "
+                          "got "
+                       << warps << " warps, " << stringifyOrientation(orientation) << ", rows = " << rows
+                       << ", keys = " << keys;
   return success();
 }

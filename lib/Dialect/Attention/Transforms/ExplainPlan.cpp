@@ -75,7 +75,7 @@ struct ExplainPlan : attn::impl::AttnExplainPlanPassBase<ExplainPlan> {
     SmallVector<GenericOp> ops, copies;
     module.walk([&](GenericOp op) { ops.push_back(op); });
     copy->walk([&](GenericOp op) { copies.push_back(op); });
-    TargetDescription target{vectorBits, vectorRegisters, l1Bytes, l2Bytes, hasBf16Dot};
+    TargetDescription target{vectorBits, vectorRegisters, l1Bytes, l2Bytes, hasBf16Dot, sharedBytes};
     std::string text; // nothing is printed unless all is well
     llvm::raw_string_ostream textStream(text);
     for (auto [op, copied] : llvm::zip_equal(ops, copies)) {

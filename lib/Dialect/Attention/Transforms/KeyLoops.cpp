@@ -30,9 +30,12 @@ KeyLoops::KeyLoops(RowTile &tile)
   scale = op.getScale().convertToDouble();
   normalizer = getStreamingNormalizer(op);
   exponentScale = normalizer.isExponential() ? llvm::numbers::log2e : 1.0;
-  if (isBf16()) {
+  if (isNarrow()) {
     // Factors multiply the score, never a 16-bit Q.
     query = packQuery(getElementTypeOrSelf(op.getQuery().getType()), 1.0);
+  } else if (tile.plan.getWarps()) {
+    // Q is read where it lies.
+    query = wideQuery = packQuery(tile.accumulator, 1.0);
   } else {
     // Every factor that can move into Q costs one product per element of Q, not one per score.
     double inQuery = 1.0;
@@ -76,7 +79,7 @@ TileOperand KeyLoops::packQuery(Type elementType, double factor) {
 }
 
 void KeyLoops::packWideQuery() {
-  if (isBf16())
+  if (isNarrow())
     wideQuery = packQuery(tile.accumulator, 1.0);
 }
 
@@ -95,11 +98,11 @@ SmallVector<TileOperand> KeyLoops::load(ArrayRef<Source> sources, const KeyTile 
   });
 }
 
-KeyLoops::Operands KeyLoops::load(const KeyTile &keys, bool withMask, bool inBf16) {
+KeyLoops::Operands KeyLoops::load(const KeyTile &keys, bool withMask, bool asTheyAre) {
   Operands operands;
-  operands.query = inBf16 ? query : wideQuery;
+  operands.query = asTheyAre ? query : wideQuery;
   operands.key = tile.slice(op.getKey(), tile.getOpMap(1), &keys);
-  if (!inBf16)
+  if (!asTheyAre)
     operands.key = tile.widen(operands.key, keys);
   operands.similarity = load(similarity, keys);
   operands.score = load(score, keys);
@@ -240,10 +243,10 @@ SmallVector<Value> KeyLoops::visitAll(ValueRange init, TileBody body) {
 }
 
 SmallVector<Value> KeyLoops::step(const KeyTile &keys, ValueRange state, bool withMask, bool guarded) {
-  bool inBf16 = isBf16() && !guarded;
-  Operands operands = load(keys, withMask, inBf16);
+  bool asTheyAre = isNarrow() && !guarded;
+  Operands operands = load(keys, withMask, asTheyAre);
   TileOperand value = tile.slice(op.getValue(), tile.getOpMap(2), &keys);
-  if (!inBf16)
+  if (!asTheyAre)
     value = tile.widen(value, keys);
   ArrayAttr maps = getMaps(operands, &value, {tile.getTileMap(tile.loops.e), tile.getMap({tile.rowLoop})});
   auto online = OnlineOp::create(rewriter, loc, TypeRange(state), operands.query.value, operands.key.value, value.value,
@@ -256,10 +259,12 @@ SmallVector<Value> KeyLoops::step(const KeyTile &keys, ValueRange state, bool wi
 
 SmallVector<Value> KeyLoops::accumulate() {
   OpFoldResult lower = (*bounds)[ranges.lower], upper = (*bounds)[ranges.upper];
+  // A GPU without tensor cores for the type goes key by key anyway: selections cost it nothing, and no second body.
+  bool isGuarded = tile.plan.getWarps() && !isNarrow();
   SmallVector<Value> state = visitAll(freshState(), [&](const KeyTile &keys, ValueRange args, bool withMask) {
-    return step(keys, args, withMask, /*guarded=*/false);
+    return step(keys, args, withMask, isGuarded);
   });
-  if (getConstantIntValue(upper) == 0)
+  if (isGuarded || getConstantIntValue(upper) == 0)
     return state;
 
   // A key that is not kept has weight 0, but 0 * NaN and 0 * infinity are NaN. They can come from a masked key or from
@@ -318,7 +323,7 @@ Value KeyLoops::hasNonFinite(Value acc) {
 }
 
 Value KeyLoops::weigh(const KeyTile &keys, ArrayRef<Value> state, bool withMask) {
-  Operands operands = load(keys, withMask, /*inBf16=*/false);
+  Operands operands = load(keys, withMask, /*asTheyAre=*/false);
   SmallVector<OpFoldResult> zeros(2, rewriter.getIndexAttr(0)), ones(2, rewriter.getIndexAttr(1));
   SmallVector<OpFoldResult> used{keys.count, rewriter.getIndexAttr(tile.plan.getRows())};
   if (!tile.hasRowsLast())

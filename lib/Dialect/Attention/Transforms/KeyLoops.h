@@ -42,13 +42,14 @@ private:
     std::optional<TileOperand> loaded;
   };
 
-  bool isBf16() const { return tile.plan.getPrecision() == Precision::BF16; }
+  /// Whether Q, K and V are multiplied as they are.
+  bool isNarrow() const { return tile.plan.getPrecision() != Precision::Accumulator; }
   void addSources(mlir::OperandRange tensors, unsigned &number, llvm::SmallVectorImpl<Source> &sources);
   llvm::SmallVector<TileOperand> load(llvm::ArrayRef<Source> sources, const KeyTile &keys);
   /// Q with its rows where the plan wants them, times `factor`.
   TileOperand packQuery(mlir::Type elementType, double factor);
-  /// `inBf16`: the operands of the contractions as they are, else in the accumulator's type.
-  Operands load(const KeyTile &keys, bool withMask, bool inBf16);
+  /// `asTheyAre`: the operands of the contractions as they are, else in the accumulator's type.
+  Operands load(const KeyTile &keys, bool withMask, bool asTheyAre);
   /// What `load` needs where it widens although the plan says bf16.
   void packWideQuery();
   void cloneRegions(mlir::Region &similarity, mlir::Region &score, mlir::Region &mask, bool withMask);

@@ -83,6 +83,8 @@ static std::string getNumber(PlanAttr plan, StringRef name) {
     return stringifyPrecision(plan.getPrecision()).str();
   if (name == "short")
     return std::to_string(plan.getShortRows());
+  if (name == "warps" || name == "stages")
+    return std::to_string(name == "warps" ? plan.getWarps() : plan.getStages());
   int64_t number = name == "rows" ? plan.getRows() : name == "keys" ? plan.getKeys() : plan.getLanes();
   return std::to_string(number);
 }

@@ -40,7 +40,8 @@ RowTile::RowTile(RewriterBase &rewriter, GenericOp op, unsigned rowLoop, PlanAtt
 RowTile RowTile::makeShort(int64_t rows) const {
   RowTile tile(*this);
   tile.plan = PlanAttr::get(plan.getContext(), plan.getAlgorithm(), plan.getOrientation(), rows, /*shortRows=*/0,
-                            plan.getKeys(), plan.getLanes(), plan.getRegisterTile(), plan.getPrecision());
+                            plan.getKeys(), plan.getLanes(), plan.getRegisterTile(), plan.getPrecision(),
+                            plan.getWarps(), plan.getStages());
   return tile;
 }
 
@@ -299,11 +300,10 @@ Value RowTile::getValidRows(Value tensor) {
   auto type = cast<RankedTensorType>(tensor.getType());
   if (isAlwaysWhole())
     return tensor;
-  assert(hasRowsLast() && "a tile whose rows come first has all of them");
   SmallVector<OpFoldResult> offsets(type.getRank(), rewriter.getIndexAttr(0));
   SmallVector<OpFoldResult> strides(type.getRank(), rewriter.getIndexAttr(1));
   SmallVector<OpFoldResult> extents = tensor::getMixedSizes(rewriter, loc, tensor);
-  extents.back() = numRows;
+  (hasRowsLast() ? extents.back() : extents.front()) = numRows;
   return tensor::ExtractSliceOp::create(rewriter, loc, tensor, offsets, extents, strides);
 }
 

@@ -82,6 +82,7 @@ private:
   template <typename T> void because(StringRef name, const T &value, std::string text) {
     choice.reasons.push_back({name, llvm::formatv("{0}", value), std::move(text)});
   }
+  FailureOr<PlanAttr> planFragments();
   PlanAttr planManyRows();
   PlanAttr planFewRows();
 
@@ -99,6 +100,13 @@ FailureOr<PlanChoice> Planner::run() {
   for (auto [loop, letter] : {std::pair(loops.d, "D"), std::pair(loops.e, "Dv")})
     if (ShapedType::isDynamic(sizes[loop]))
       return op.emitError("cannot plan with '") << letter << "' of unknown size: compiling asks for a static one";
+  if (target.sharedBytes) {
+    FailureOr<PlanAttr> plan = planFragments();
+    if (failed(plan))
+      return failure();
+    choice.plan = *plan;
+    return std::move(choice);
+  }
   because("lanes", lanes,
           llvm::formatv("a vector register of {0} bits / {1} bits of a score", target.vectorBits, 8 * accBytes));
   // One vector of rows is multiplied as fast as rows of K are summed up; pairs of bf16 along rows twice as fast.
@@ -106,6 +114,76 @@ FailureOr<PlanChoice> Planner::run() {
   bool fewRows = !ShapedType::isDynamic(queryRows) && queryRows >= 1 && queryRows <= mostFewRows;
   choice.plan = fewRows ? planFewRows() : planManyRows();
   return std::move(choice);
+}
+
+/// Rows of a product of fragments; columns of one, and what a fragment pads D, Dv and keys to.
+static constexpr int64_t kFragmentRows = 16, kFragmentColumns = 8, kFragmentDepth = 16;
+/// Groups of 32 threads that share K and V of a tile, and the largest head size: acc has Dv / 2 registers of the 255
+/// that a thread may have, a score tile keys / 2.
+static constexpr int64_t kWarps = 4, kMostHeadSize = 256;
+/// Head sizes up to which a tile has the larger number of keys. Beyond it, acc and scores together would spill.
+static constexpr int64_t kManyKeys = 64, kFewKeys = 32, kManyKeysHeadSize = 128;
+
+/// A GPU: warps of 16 rows each.
+FailureOr<PlanAttr> Planner::planFragments() {
+  auto refuse = [&] { return op.emitError("cannot be compiled for a GPU yet: "); };
+  int64_t headSize = sizes[loops.d], valueSize = sizes[loops.e];
+  if (accBytes != 4)
+    return refuse() << "f64 (f16, bf16 and f32 can)";
+  if (!isa<SoftmaxAttr>(op.getNormalizer()))
+    return refuse() << "normalizer " << op.getNormalizer() << " (#attn.softmax can)";
+  if (headSize > kMostHeadSize || valueSize > kMostHeadSize)
+    return refuse() << "expects D and Dv of at most " << kMostHeadSize << ", got " << headSize << " and " << valueSize;
+  for (auto kind : op.getResultKinds().getAsRange<ResultKindAttr>())
+    if (kind.getValue() != ResultKind::Out && kind.getValue() != ResultKind::Lse && kind.getValue() != ResultKind::Max)
+      return refuse() << "result '" << stringifyResultKind(kind.getValue()) << "' (out, lse and max can)";
+  Type type = getElementTypeOrSelf(op.getQuery().getType());
+  bool isOneType =
+      type == getElementTypeOrSelf(op.getKey().getType()) && type == getElementTypeOrSelf(op.getValue().getType());
+  Precision precision = Precision::Accumulator;
+  std::string reason = "Q, K and V are not all f16 or all bf16";
+  if (isOneType && op.getSimilarity().empty() && (type.isF16() || type.isBF16())) {
+    precision = type.isF16() ? Precision::F16 : Precision::BF16;
+    reason = "tensor cores multiply it and add in f32";
+  } else if (!op.getSimilarity().empty()) {
+    reason = "the similarity is not the product of Q and K";
+  }
+  because("precision", stringifyPrecision(precision), reason);
+  because("lanes", 32, "threads of a warp");
+  int64_t rows = kFragmentRows * kWarps;
+  because("rows", rows, llvm::formatv("{0} warps x {1} rows of a fragment", kWarps, kFragmentRows));
+  because("register_tile", llvm::formatv("[{0}, {1}]", kFragmentRows, kFragmentColumns).str(),
+          "the sums of one product of fragments");
+
+  // Rows of shared memory are as long as whole fragments, and 16 bytes longer where that keeps banks apart.
+  auto getRowBytes = [](int64_t size) {
+    int64_t padded = llvm::alignTo(size, kFragmentDepth);
+    return 2 * (padded % 64 == 0 ? padded : padded + 8);
+  };
+  auto getSharedBytes = [&](int64_t keys, int64_t stages) {
+    return rows * getRowBytes(headSize) + stages * keys * (getRowBytes(headSize) + getRowBytes(valueSize));
+  };
+  int64_t keys = std::max(headSize, valueSize) > kManyKeysHeadSize ? kFewKeys : kManyKeys, stages = 2;
+  if (precision == Precision::Accumulator) {
+    stages = 0;
+    because("keys", keys, "keys between two looks at the mask: each is multiplied by itself");
+    because("stages", stages, "nothing is kept in shared memory");
+  } else {
+    because("keys", keys,
+            llvm::formatv("D and Dv of at most {0}: {1}, else {2}: {3} registers of acc and {4} of scores a thread",
+                          kManyKeysHeadSize, kManyKeys, kFewKeys, valueSize / 2, keys / 2));
+    if (getSharedBytes(keys, stages) > target.sharedBytes)
+      stages = 1;
+    if (getSharedBytes(keys, stages) > target.sharedBytes)
+      return refuse() << getSharedBytes(keys, stages) << " bytes of shared memory are needed, and there are "
+                      << target.sharedBytes;
+    because("stages", stages,
+            llvm::formatv("Q, and K and V of {0} tiles, are {1} bytes <= {2} of shared memory", stages,
+                          getSharedBytes(keys, stages), target.sharedBytes));
+  }
+  because("warps", kWarps, "they share each tile of K and V");
+  return PlanAttr::get(op.getContext(), Algorithm::Online, Orientation::RowsMajor, rows, /*shortRows=*/0, keys,
+                       /*lanes=*/32, {kFragmentRows, kFragmentColumns}, precision, kWarps, stages);
 }
 
 /// Rows are the lanes.
@@ -235,7 +313,7 @@ struct SelectPlan : attn::impl::AttnSelectPlanPassBase<SelectPlan> {
   using AttnSelectPlanPassBase::AttnSelectPlanPassBase;
 
   void runOnOperation() override {
-    TargetDescription target{vectorBits, vectorRegisters, l1Bytes, l2Bytes, hasBf16Dot};
+    TargetDescription target{vectorBits, vectorRegisters, l1Bytes, l2Bytes, hasBf16Dot, sharedBytes};
     WalkResult result = getOperation()->walk([&](GenericOp op) {
       if (op->hasAttr(kPlanName))
         return WalkResult::advance();

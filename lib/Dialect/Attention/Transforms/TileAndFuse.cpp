@@ -50,7 +50,8 @@ static FailureOr<PlanAttr> checkTileable(GenericOp op, const LoopInfo &loops, Ar
         return op.emitError("cannot tile results without elements: ")
                << kind << " loop " << loop << " has the static size 0; kernels take 0 for sizes that are unknown";
   int64_t rows = sizes[getTiledRowLoop(loops, sizes)];
-  if (plan.getOrientation() == Orientation::RowsMajor && (ShapedType::isDynamic(rows) || rows % plan.getRows() != 0)) {
+  if (plan.getOrientation() == Orientation::RowsMajor && !plan.getWarps() &&
+      (ShapedType::isDynamic(rows) || rows % plan.getRows() != 0)) {
     InFlightDiagnostic diag =
         op.emitError("cannot tile in orientation 'rows_major', which knows no tail of rows: expects "
                      "N to be a multiple of 'rows', got N ");

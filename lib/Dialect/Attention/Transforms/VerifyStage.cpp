@@ -125,9 +125,15 @@ private:
   /// Code of the machine only.
   LogicalResult verifyTarget(Operation *op) {
     StringRef dialect = op->getName().getDialectNamespace();
-    if (dialect == "llvm" || isa<ModuleOp>(op) || op->getName().getStringRef() == "gpu.binary")
+    StringRef name = op->getName().getStringRef();
+    if (dialect == "llvm" || isa<ModuleOp>(op) || name == "gpu.binary" || name == "gpu.module")
       return success();
-    InFlightDiagnostic diag = breach(op) << "allows llvm ops and gpu.binary only";
+    // Instructions of a GPU, in the functions that are for it.
+    Operation *function = op->getParentOfType<FunctionOpInterface>();
+    Operation *device = function ? function->getParentOp() : nullptr;
+    if (dialect == "nvvm" && device && device->getName().getStringRef() == "gpu.module")
+      return success();
+    InFlightDiagnostic diag = breach(op) << "allows llvm ops, and nvvm ops in a gpu.module, only";
     diag.attachNote() << "the conversion of '" << dialect << "' to llvm should have replaced this";
     return diag;
   }

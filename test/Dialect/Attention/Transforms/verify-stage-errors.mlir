@@ -98,7 +98,7 @@ func.func @f(%a: tensor<4x16xf32>, %m: tensor<16xf32>, %l: tensor<16xf32>, %o: t
 
 //--- target.mlir
 llvm.func @f(%x: i64) -> i64 {
-  // expected-error @below {{stage 'target' allows llvm ops and gpu.binary only}}
+  // expected-error @below {{stage 'target' allows llvm ops, and nvvm ops in a gpu.module, only}}
   // expected-note @below {{the conversion of 'arith' to llvm should have replaced this}}
   %y = arith.addi %x, %x : i64
   llvm.return %y : i64

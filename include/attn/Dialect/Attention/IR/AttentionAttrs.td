@@ -32,7 +32,8 @@ def Attn_Orientation : Attn_I32Enum<"Orientation", "which dimension of a score t
   I32EnumAttrCase<"RowsMinor", 0, "rows_minor">, I32EnumAttrCase<"RowsMajor", 1, "rows_major">]>;
 
 def Attn_Precision : Attn_I32Enum<"Precision", "in what the operands of the two contractions are multiplied", [
-  I32EnumAttrCase<"Accumulator", 0, "accumulator">, I32EnumAttrCase<"BF16", 1, "bf16">]>;
+  I32EnumAttrCase<"Accumulator", 0, "accumulator">, I32EnumAttrCase<"BF16", 1, "bf16">,
+  I32EnumAttrCase<"F16", 2, "f16">]>;
 
 class Attn_Attr<string name, string attrMnemonic, list<Trait> traits = []> : AttrDef<Attn_Dialect, name, traits> {
   let mnemonic = attrMnemonic;
@@ -128,15 +129,20 @@ def Attn_PlanAttr : Attn_Attr<"Plan", "plan"> {
       left, as the last of N may, it is done in tiles of that size; 0, the default, for never.
     * `lanes`: f32 elements of one vector register. `register_tile`: [rows, vectors] of the block of accumulators that a
       contraction keeps in registers. On tiles of fewer vectors it takes as many more rows.
-    * `precision`: `accumulator`, the default, multiplies in the accumulator's type; `bf16` takes Q, K, V as they are and
-      rounds the weights to bf16 for the product with V; in `rows_major` only Q and K are multiplied so. Scores and sums
-      are in the accumulator's type either way.
+    * `precision`: `accumulator`, the default, multiplies in the accumulator's type; `bf16` and `f16` take Q, K, V as they
+      are and round the weights to that type for the product with V; in `rows_major` on a CPU only Q and K are multiplied
+      so. Scores and sums are in the accumulator's type either way.
+    * `warps`, `stages`: on a GPU, how many groups of 32 threads share a row tile, 16 rows each, and how many key tiles
+      have room in shared memory, where the next ones arrive while one is used. 0, the default: no GPU. `lanes` then is
+      32 and `register_tile` the 16 x 8 of one product of fragments.
 
     **Constraints**
     * C1 `rows`, `keys` and `lanes` are at least 1.
     * C2 `rows` is a multiple of `lanes` in orientation `rows_minor`.
     * C3 `register_tile` has two entries, both at least 1.
     * C4 `short` is 0, or, in orientation `rows_minor`, a multiple of `lanes` less than `rows`.
+    * C5 with `warps`, the orientation is `rows_major`, `rows` is 16 times `warps`, and `keys` a multiple of 16; `stages`
+      go with `warps`.
 
     ```mlir
     #attn.plan<online, rows_minor, rows = 64, keys = 64, lanes = 16, register_tile = [4, 4]>
@@ -147,13 +153,28 @@ def Attn_PlanAttr : Attn_Attr<"Plan", "plan"> {
     ```mlir
     #attn.plan<online, rows_major, rows = 4, keys = 128, lanes = 16, register_tile = [4, 4]>
     ```
+    ```mlir
+    #attn.plan<online, rows_major, rows = 64, keys = 64, lanes = 32, register_tile = [16, 8], precision = f16, warps = 4,
+               stages = 2>
+    ```
   }];
   let parameters = (ins EnumParameter<Attn_Algorithm>:$algorithm, EnumParameter<Attn_Orientation>:$orientation,
                         "int64_t":$rows, DefaultValuedParameter<"int64_t", "0">:$shortRows, "int64_t":$keys,
-                        "int64_t":$lanes, ArrayRefParameter<"int64_t">:$registerTile, Attn_PrecisionParameter:$precision);
+                        "int64_t":$lanes, ArrayRefParameter<"int64_t">:$registerTile, Attn_PrecisionParameter:$precision,
+                        DefaultValuedParameter<"int64_t", "0">:$warps, DefaultValuedParameter<"int64_t", "0">:$stages);
+  let builders = [
+    /// A plan for a CPU.
+    AttrBuilder<(ins "::attn::Algorithm":$algorithm, "::attn::Orientation":$orientation, "int64_t":$rows,
+                     "int64_t":$shortRows, "int64_t":$keys, "int64_t":$lanes,
+                     "::llvm::ArrayRef<int64_t>":$registerTile, "::attn::Precision":$precision), [{
+      return $_get($_ctxt, algorithm, orientation, rows, shortRows, keys, lanes, registerTile, precision, /*warps=*/0,
+                   /*stages=*/0);
+    }]>
+  ];
   let assemblyFormat = [{
     `<` $algorithm `,` $orientation `,` `rows` `=` $rows (`short` $shortRows^)? `,` `keys` `=` $keys `,`
-    `lanes` `=` $lanes `,` `register_tile` `=` `[` $registerTile `]` (`,` `precision` `=` $precision^)? `>`
+    `lanes` `=` $lanes `,` `register_tile` `=` `[` $registerTile `]` (`,` `precision` `=` $precision^)?
+    (`,` `warps` `=` $warps^)? (`,` `stages` `=` $stages^)? `>`
   }];
   let genVerifyDecl = 1;
 }

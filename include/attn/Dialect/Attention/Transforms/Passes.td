@@ -56,6 +56,11 @@ def AttnSelectPlanPass : InterfacePass<"attn-select-plan", "::mlir::FunctionOpIn
       a tile's operands would not fit half of L2.
     * `precision`: bf16 where the machine multiplies pairs of bf16, Q, K and V hold them, D is even and the similarity is
       their product.
+    With `shared-bytes` the plan is one for a GPU: a block of 4 warps has 64 rows; K and V of two key tiles (one, where
+    two have no room) lie in shared memory; 64 keys, 32 where D or Dv is above 128. f16 and bf16 are multiplied by tensor
+    cores, f32 and other similarities by the threads, key by key. **Fails** there for D or Dv above 256, f64, and results
+    other than out, lse and max.
+
     **Fails** when D or Dv is of unknown size. **Remark** (passed): the plan and the bytes that it keeps live.
     (example: test/Dialect/Attention/Transforms/select-plan.mlir @avx512)
   }];
@@ -64,7 +69,9 @@ def AttnSelectPlanPass : InterfacePass<"attn-select-plan", "::mlir::FunctionOpIn
     Option<"vectorRegisters", "vector-registers", "int64_t", "16", "Number of vector registers">,
     Option<"l1Bytes", "l1-bytes", "int64_t", "32768", "Size of the L1 data cache, in bytes">,
     Option<"l2Bytes", "l2-bytes", "int64_t", "524288", "Size of the L2 cache, in bytes">,
-    Option<"hasBf16Dot", "bf16-dot", "bool", "false", "Whether the machine multiplies pairs of bf16 and adds in f32">
+    Option<"hasBf16Dot", "bf16-dot", "bool", "false", "Whether the machine multiplies pairs of bf16 and adds in f32">,
+    Option<"sharedBytes", "shared-bytes", "int64_t", "0",
+           "A GPU with tensor cores and so much shared memory for a block, in bytes; 0: a CPU">
   ];
 }
 
@@ -115,6 +122,7 @@ def AttnExplainPlanPass : Pass<"attn-explain-plan", "::mlir::ModuleOp"> {
     Option<"l1Bytes", "l1-bytes", "int64_t", "32768", "As attn-select-plan">,
     Option<"l2Bytes", "l2-bytes", "int64_t", "524288", "As attn-select-plan">,
     Option<"hasBf16Dot", "bf16-dot", "bool", "false", "As attn-select-plan">,
+    Option<"sharedBytes", "shared-bytes", "int64_t", "0", "As attn-select-plan">,
     Option<"json", "json", "bool", "false", "One line of JSON for each op instead of text">,
     ListOption<"shapes", "shape", "std::string", "Sizes of a tensor argument, as in q=1x12x77x64">,
     ListOption<"scalars", "arg", "std::string", "Value of an integer argument, as in window=256">
@@ -162,7 +170,7 @@ def AttnVerifyStagePass : Pass<"attn-verify-stage"> {
     | `plan` | and each `attn.generic` carries `attn.plan` |
     | `tile` | attention ops are on tiles, with row tiles of known size, in an `scf.forall` with `attn.plan` |
     | `linalg` | no attn op; `linalg.generic` ops in that loop carry `attn.role`; no tensor in a kernel's signature |
-    | `target` | only `llvm` ops and `gpu.binary` |
+    | `target` | only `llvm` ops, `gpu.binary`, and `nvvm` ops in a `gpu.module` |
 
     (example: test/Dialect/Attention/Transforms/verify-stage-errors.mlir)
   }];

@@ -47,6 +47,7 @@ struct TargetDescription {
   int64_t l1Bytes = 32768;      ///< L1 data cache, in bytes
   int64_t l2Bytes = 524288;     ///< L2 cache, in bytes
   bool hasBf16Dot = false;      ///< multiplies pairs of bf16 and adds in f32
+  int64_t sharedBytes = 0;      ///< a GPU with tensor cores and so much shared memory for a block, in bytes; 0: a CPU
 };
 
 /// Why a number of a plan is what it is.

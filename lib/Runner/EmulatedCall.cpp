@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "EmulatedCall.h"
+
+#include "llvm/Support/raw_ostream.h"
+
+using namespace attn;
+
+EmulatedCall::EmulatedCall(const EmulatedModule &device, const KernelSignature &signature, Arguments &arguments)
+    : device(device), signature(signature), arguments(arguments) {
+  for (auto [index, argument] : llvm::enumerate(signature.arguments)) {
+    TensorBuffer *buffer = arguments.getBuffer(index);
+    // Gaps between rows may be read, what lies around the tensor may not.
+    if (buffer && buffer->getNumElements() > 0)
+      options.buffers.push_back(
+          {buffer->getSpan().data(), buffer->getSpan().size(), argument.kind == KernelArgument::Kind::Output});
+  }
+}
+
+int32_t EmulatedCall::launch(void *self, const attn_gpu_kernel *kernel, int64_t blocks, void *const *arguments,
+                             void *) {
+  auto &call = *static_cast<EmulatedCall *>(self);
+  call.options.grid = {static_cast<int32_t>(blocks), 1, 1};
+  call.options.block = {static_cast<int32_t>(kernel->threads), 1, 1};
+  call.options.dynamicSharedBytes = kernel->shared_bytes;
+  // The kernel knows how many arguments it takes.
+  auto report = call.device.launch(kernel->name, llvm::ArrayRef<const void *>(arguments, size_t(1)), call.options);
+  if (report)
+    call.report = std::move(*report);
+  else
+    call.error = llvm::toString(report.takeError());
+  return ATTN_OK;
+}
+
+llvm::Error EmulatedCall::runOnce(const LoadedKernel &kernel, emulator::Landing landing, uint64_t seed,
+                                  llvm::raw_ostream &os) {
+  options.landing = landing;
+  options.seed = seed;
+  report.reset();
+  attn_gpu_call call = {ATTN_ABI_VERSION, 0, &EmulatedCall::launch, this, nullptr};
+  int32_t status = kernel.call(call, arguments.getPointers());
+  if (status != ATTN_OK)
+    return llvm::createStringError("'" + signature.name + "' refuses the call with status " + llvm::Twine(status) +
+                                   ", " + attn_status_message(status));
+  if (!error.empty())
+    return llvm::createStringError(error);
+  llvm::StringRef name = landing == emulator::Landing::Late ? "late" : "at once";
+  if (!report) {
+    os << "no block: nothing to do\n";
+    return llvm::Error::success();
+  }
+  const emulator::Counters &counters = report->counters;
+  os << "copies land " << name << ": " << options.grid[0] << " blocks of " << options.block[0] << ", "
+     << options.dynamicSharedBytes << " bytes shared, " << counters.mma << " mma, " << counters.ldmatrix
+     << " ldmatrix, " << counters.asyncCopies << " cp.async, " << counters.bankConflicts << " bank conflicts\n";
+  if (!report->completed || report->total > 0)
+    return llvm::createStringError("the emulator found " + llvm::Twine(report->total) + " faults in '" +
+                                   signature.name + "':\n" + report->getText());
+  std::string damage = arguments.findDamage();
+  if (!damage.empty())
+    return llvm::createStringError("'" + signature.name + "' wrote where it must not: inputs, or memory around " +
+                                   damage);
+  return llvm::Error::success();
+}
+
+std::string EmulatedCall::getOutputs() const {
+  std::string bytes;
+  for (auto [index, argument] : llvm::enumerate(signature.arguments))
+    if (argument.kind == KernelArgument::Kind::Output)
+      bytes += arguments.getBuffer(index)->getBytes();
+  return bytes;
+}
+
+llvm::Error EmulatedCall::run(const LoadedKernel &kernel, uint64_t schedule, llvm::raw_ostream &os) {
+  if (llvm::Error failed = runOnce(kernel, emulator::Landing::Late, schedule, os))
+    return failed;
+  std::string outputs = getOutputs();
+  if (llvm::Error failed = runOnce(kernel, emulator::Landing::Eager, schedule + 1, os))
+    return failed;
+  if (outputs != getOutputs())
+    return llvm::createStringError("'" + signature.name +
+                                   "' computes something else when copies land at once and "
+                                   "threads run in another order");
+  return llvm::Error::success();
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// How the entry of a kernel of a GPU starts it: everything is gathered on the stack, and the caller's launch function,
+// which knows the driver, does the rest. So the object needs no library, here as on a CPU.
+#include "EntryBuilder.h"
+
+#include "attn-c/Gpu.h"
+
+using namespace mlir;
+using namespace attn;
+
+/// A constant before the entry function.
+static LLVM::GlobalOp createConstant(EntryBuilder &entry, Operation *function, StringRef name, StringRef bytes) {
+  OpBuilder::InsertionGuard guard(entry.b);
+  entry.b.setInsertionPoint(function);
+  return LLVM::GlobalOp::create(entry.b, entry.loc, LLVM::LLVMArrayType::get(entry.b.getI8Type(), bytes.size()),
+                                /*isConstant=*/true, LLVM::Linkage::Internal, name, entry.b.getStringAttr(bytes),
+                                /*alignment=*/16);
+}
+
+/// attn_gpu_call: version, padding, launch, device, stream.
+static LLVM::LLVMStructType getGpuCallType(EntryBuilder &entry) {
+  Type i32 = entry.b.getI32Type(), ptr = entry.getPointer();
+  return LLVM::LLVMStructType::getLiteral(entry.b.getContext(), {i32, i32, ptr, ptr, ptr});
+}
+
+/// attn_gpu_kernel: name, image, image_bytes, threads, shared_bytes.
+static LLVM::LLVMStructType getGpuKernelType(EntryBuilder &entry) {
+  Type i64 = entry.b.getI64Type(), ptr = entry.getPointer();
+  return LLVM::LLVMStructType::getLiteral(entry.b.getContext(), {ptr, ptr, i64, i64, i64});
+}
+
+void attn::buildLaunch(EntryBuilder &entry, KernelFunctions &kernel, Value call, Value tasks, ArrayRef<Value> flat,
+                       Block *exit) {
+  OpBuilder &b = entry.b;
+  Location loc = entry.loc;
+  DictionaryAttr launch = kernel.getLaunch();
+  auto function = cast<LLVM::LLVMFuncOp>(exit->getParentOp());
+  auto getNumber = [&](StringRef name) { return launch.getAs<IntegerAttr>(name).getInt(); };
+
+  // Stack in the first block: anywhere else it would grow dynamically.
+  SmallVector<Type> types = llvm::map_to_vector(flat, [](Value value) { return value.getType(); });
+  auto valuesType = LLVM::LLVMStructType::getLiteral(b.getContext(), types);
+  auto addressesType = LLVM::LLVMArrayType::get(entry.getPointer(), flat.size());
+  LLVM::LLVMStructType kernelType = getGpuKernelType(entry);
+  Value values, addresses, description;
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(&function.getBody().front());
+    Value one = entry.i32(1);
+    values = LLVM::AllocaOp::create(b, loc, entry.getPointer(), valuesType, one, /*alignment=*/8);
+    addresses = LLVM::AllocaOp::create(b, loc, entry.getPointer(), addressesType, one, /*alignment=*/8);
+    description = LLVM::AllocaOp::create(b, loc, entry.getPointer(), kernelType, one, /*alignment=*/8);
+  }
+  for (auto [i, value] : llvm::enumerate(flat)) {
+    Value slot = entry.member(values, valuesType, {int32_t(i)});
+    LLVM::StoreOp::create(b, loc, value, slot);
+    LLVM::StoreOp::create(b, loc, slot, entry.member(addresses, addressesType, {int32_t(i)}));
+  }
+  std::string name = launch.getAs<StringAttr>("kernel").str();
+  name.push_back('\0');
+  auto nameGlobal = createConstant(entry, function, kernel.signature.getSymbol("kernel_name"), name);
+  // The image is filled in when there is one: it is compiled from another module, and an emulator needs none.
+  auto image = createConstant(entry, function, kernel.signature.getSymbol(kImageSuffix), StringRef("\0", 1));
+  auto bytesGlobal = createConstant(entry, function, kernel.signature.getSymbol(kImageBytesSuffix), StringRef());
+  bytesGlobal.setGlobalType(b.getI64Type());
+  bytesGlobal.setValueAttr(b.getI64IntegerAttr(0));
+  Value bytes = LLVM::LoadOp::create(b, loc, b.getI64Type(), LLVM::AddressOfOp::create(b, loc, bytesGlobal));
+  SmallVector<Value> members{LLVM::AddressOfOp::create(b, loc, nameGlobal), LLVM::AddressOfOp::create(b, loc, image),
+                             bytes, entry.i64(getNumber("threads")), entry.i64(getNumber("shared_bytes"))};
+  for (auto [i, value] : llvm::enumerate(members))
+    LLVM::StoreOp::create(b, loc, value, entry.member(description, kernelType, {int32_t(i)}));
+
+  LLVM::LLVMStructType callType = getGpuCallType(entry);
+  Value start = entry.loadMember(call, callType, {2}, entry.getPointer());
+  entry.exitIf(entry.isNull(start), exit, ATTN_ERROR_NULL);
+  Value device = entry.loadMember(call, callType, {3}, entry.getPointer());
+  Value stream = entry.loadMember(call, callType, {4}, entry.getPointer());
+  Type ptr = entry.getPointer();
+  auto type = LLVM::LLVMFunctionType::get(b.getI32Type(), {ptr, ptr, b.getI64Type(), ptr, ptr});
+  Value status =
+      LLVM::CallOp::create(b, loc, type, ValueRange{start, device, description, tasks, addresses, stream}).getResult();
+  LLVM::BrOp::create(b, loc, ValueRange{status}, exit);
+}

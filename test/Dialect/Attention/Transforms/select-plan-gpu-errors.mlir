@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// RUN: attn-opt %s -pass-pipeline='builtin.module(func.func(attn-normalize,attn-select-plan{shared-bytes=60000}))' -split-input-file -verify-diagnostics
+
+func.func @head_size(%q: tensor<1x2x?x320xf16>, %k: tensor<1x2x?x320xf16>, %v: tensor<1x2x?x64xf16>)
+    -> tensor<1x2x?x64xf16> {
+  // expected-error @below {{cannot be compiled for a GPU yet: expects D and Dv of at most 256, got 320 and 64}}
+  %out = attn.sdpa %q, %k, %v
+    : (tensor<1x2x?x320xf16>, tensor<1x2x?x320xf16>, tensor<1x2x?x64xf16>) -> tensor<1x2x?x64xf16>
+  return %out : tensor<1x2x?x64xf16>
+}
+
+// -----
+
+func.func @doubles(%q: tensor<1x2x?x64xf64>, %k: tensor<1x2x?x64xf64>, %v: tensor<1x2x?x64xf64>)
+    -> tensor<1x2x?x64xf64> {
+  // expected-error @below {{cannot be compiled for a GPU yet: f64 (f16, bf16 and f32 can)}}
+  %out = attn.sdpa %q, %k, %v
+    : (tensor<1x2x?x64xf64>, tensor<1x2x?x64xf64>, tensor<1x2x?x64xf64>) -> tensor<1x2x?x64xf64>
+  return %out : tensor<1x2x?x64xf64>
+}
+
+// -----
+
+func.func @weights(%q: tensor<1x2x?x64xf16>, %k: tensor<1x2x?x64xf16>, %v: tensor<1x2x?x64xf16>)
+    -> (tensor<1x2x?x64xf16>, tensor<1x2x?x?xf32>) {
+  // expected-error @below {{cannot be compiled for a GPU yet: result 'weights' (out, lse and max can)}}
+  %out, %w = attn.sdpa %q, %k, %v returns(out, weights)
+    : (tensor<1x2x?x64xf16>, tensor<1x2x?x64xf16>, tensor<1x2x?x64xf16>) -> tensor<1x2x?x64xf16>, tensor<1x2x?x?xf32>
+  return %out, %w : tensor<1x2x?x64xf16>, tensor<1x2x?x?xf32>
+}
+
+// -----
+
+func.func @shared_memory(%q: tensor<1x2x?x256xf16>, %k: tensor<1x2x?x256xf16>, %v: tensor<1x2x?x256xf16>)
+    -> tensor<1x2x?x256xf16> {
+  // expected-error @below {{cannot be compiled for a GPU yet: 65536 bytes of shared memory are needed, and there are 60000}}
+  %out = attn.sdpa %q, %k, %v
+    : (tensor<1x2x?x256xf16>, tensor<1x2x?x256xf16>, tensor<1x2x?x256xf16>) -> tensor<1x2x?x256xf16>
+  return %out : tensor<1x2x?x256xf16>
+}
