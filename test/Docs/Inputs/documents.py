@@ -56,7 +56,7 @@ class Checkout:
     def __init__(self, source, build):
         self.source, self.build = source, build
         self.dev_help = output_of(source / "dev", "--help")
-        self.dev_commands = re.findall(r"^  ([a-z]+) ", self.dev_help, re.M)
+        self.dev_commands = re.findall(r"^  ([a-z-]+) ", self.dev_help, re.M)
         scripts = ("dev", "benchmarks/bench.py", "examples/demo/options.py")
         self.dev_options = "".join((source / name).read_text() for name in scripts)
         presets = json.loads((source / "CMakePresets.json").read_text())["configurePresets"]
