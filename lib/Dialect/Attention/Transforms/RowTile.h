@@ -35,8 +35,8 @@ public:
   /// Positions of the first element along every loop, as operands of a tile op.
   llvm::SmallVector<mlir::Value> getOffsets(const KeyTile &keys);
 
-  /// The part of an operand of the op (with its indexing map) that this tile and `keys` need. Fixed loops disappear. Of an
-  /// operand with an elementwise producer just this part is made, in scratch (Producers.h).
+  /// The part of an operand of the op (with its indexing map) that this tile and `keys` need. Fixed loops disappear. Of
+  /// an operand with an elementwise producer just this part is made, in scratch (Producers.h).
   TileOperand slice(mlir::Value tensor, mlir::AffineMap map, const KeyTile *keys = nullptr);
   /// Offsets, sizes and strides of `slice`.
   void getSlice(mlir::AffineMap map, const KeyTile *keys, llvm::SmallVectorImpl<mlir::OpFoldResult> &offsets,
