@@ -26,14 +26,16 @@ def print_look(look, stream):
     print("\n".join(terminal_lines(look, colour, shades, width)), file=stream)
 
 
+def shade_of(weight, colour, shades):
+    """A weight as two letters of a terminal."""
+    # Colours 232 to 255 are a ramp of greys. By the root, as most weights are small.
+    if colour:
+        return f"\x1b[48;5;{232 + round(23 * min(float(weight), 1) ** 0.5)}m  \x1b[0m"
+    return shades[sum(weight >= step for step in STEPS)] * 2
+
+
 def terminal_lines(look, colour, shades, width):
     """Tokens downwards, heads across; layers beside each other as far as the terminal is wide."""
-
-    def shade(weight):
-        # Colours 232 to 255 are a ramp of greys. By the root, as most weights are small.
-        if colour:
-            return f"\x1b[48;5;{232 + round(23 * min(float(weight), 1) ** 0.5)}m  \x1b[0m"
-        return shades[sum(weight >= step for step in STEPS)] * 2
 
     layers, heads, _ = look.weights.shape
     label = max(map(len, look.tokens))
@@ -44,7 +46,10 @@ def terminal_lines(look, colour, shades, width):
         titles = "".join(f"   {f'layer {layer}, heads 0-{heads - 1}':<{2 * heads}}" for layer in group)
         lines.append((" " * label + titles).rstrip())
         for i, token in enumerate(look.tokens):
-            cells = ["".join(shade(look.weights[layer, head, i]) for head in range(heads)) for layer in group]
+            cells = [
+                "".join(shade_of(look.weights[layer, head, i], colour, shades) for head in range(heads))
+                for layer in group
+            ]
             lines.append(f"{token:>{label}}  |" + "  |".join(cells) + "|")
     if colour:
         return [*lines, "from 0 (black) to 100% (white), a medium grey is 25%"]
