@@ -18,6 +18,10 @@
  * threads at once as long as each call has a workspace and outputs of its own. Outputs overlap neither inputs nor each
  * other. Inputs are never written.
  *
+ * Results: for equal inputs, sizes and call->workers they are equal bit by bit, whatever the threads do. With fewer
+ * query rows than keep all workers busy, keys are divided among these, and the number of workers changes the rounding
+ * of sums.
+ *
  * Errors: a call returns an attn_status. All checks come first: unless the status is ATTN_OK or ATTN_ERROR_POOL,
  * nothing was written.
  */

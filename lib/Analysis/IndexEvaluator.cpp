@@ -66,6 +66,9 @@ std::optional<int64_t> IndexEvaluator::compute(Value value) {
   }
   if (auto extract = dyn_cast<tensor::ExtractOp>(op))
     return computeElement(extract.getTensor(), extract.getIndices());
+  // What is counted is one thread's work.
+  if (isa<NumSplitsOp>(op))
+    return 1;
   if (auto loop = dyn_cast<scf::ForOp>(op))
     return computeLoop(loop, cast<OpResult>(value).getResultNumber());
   if (!value.getType().isIntOrIndex())

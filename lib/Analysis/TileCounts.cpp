@@ -56,6 +56,15 @@ private:
       }
       return true;
     }
+    if (auto parts = dyn_cast<scf::ForallOp>(op)) {
+      std::optional<int64_t> count = evaluator.evaluate(parts.getMixedUpperBound().front());
+      for (int64_t part = 0; count && part < *count; ++part) {
+        evaluator.setVariable(parts.getInductionVar(0), part);
+        if (!addBlock(*parts.getBody()))
+          return false;
+      }
+      return count.has_value();
+    }
     if (auto branch = dyn_cast<scf::IfOp>(op)) {
       std::optional<int64_t> condition = evaluator.evaluate(branch.getCondition());
       if (!condition)

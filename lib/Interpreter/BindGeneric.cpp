@@ -133,7 +133,7 @@ static reference::FloatFormat getFormat(Type tensor) {
                         : reference::kF32;
 }
 
-static reference::KernelModel getModel(GenericOp op, const InterpreterOptions &options) {
+static reference::KernelModel getModel(GenericOp op, int64_t numKeys, const InterpreterOptions &options) {
   reference::KernelModel model;
   if (op.getAccumulatorType().isF64()) {
     model.accumulator = reference::kF64;
@@ -143,8 +143,12 @@ static reference::KernelModel getModel(GenericOp op, const InterpreterOptions &o
   model.weight = op.getAccumulatorType().isF64() ? reference::kF64 : getFormat(op.getQuery().getType());
   model.out = getFormat(op.getInits().front().getType());
   model.confidence = options.confidence;
-  if (auto plan = op->getAttrOfType<PlanAttr>(kPlanName))
+  if (auto plan = op->getAttrOfType<PlanAttr>(kPlanName)) {
     model.keyTile = plan.getKeys();
+    // As many as a call can have.
+    if (plan.getSplitKeys())
+      model.splits = std::max<int64_t>(1, numKeys / plan.getSplitKeys());
+  }
   return model;
 }
 
@@ -211,7 +215,7 @@ FailureOr<BoundGeneric> attn::bindGeneric(GenericOp op, ArrayRef<RuntimeValue> o
   FailureOr<std::shared_ptr<RegionCallback>> mask = compileRegion(op.getMask(), captures);
   if (failed(similarity) || failed(magnitude) || failed(score) || failed(mask))
     return failure();
-  bound.model = getModel(op, options);
+  bound.model = getModel(op, problem.loops[info.key].extent, options);
   if (auto region = *similarity) {
     problem.similarity = [region](double q, double k, reference::Values values, reference::Position position) {
       return (*region)({q, k}, values, position).f;

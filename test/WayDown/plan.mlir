@@ -38,7 +38,7 @@
 // CHECK-LABEL: func.func @dense(
 //       CHECK:   cf.assert %{{.+}}, "'query' and 'key' agree on
 //       CHECK:   cf.assert %{{.+}}, "'key' and 'value' agree on
-//       CHECK:   attn.generic {{.+}} {attn.checked, attn.plan = #attn.plan<online, rows_minor, rows = 64{{( short 16)?}}, keys = 64,
+//       CHECK:   attn.generic {{.+}} {attn.checked, attn.plan = #attn.plan<online, rows_minor, rows = 64{{( short 16)?}}, keys = 64{{( split 128)?}},
 //  CHECK-SAME:     lanes = 16, register_tile = [4, 4]>}
 //   CHECK-NOT:   mask
 func.func @dense(%q: tensor<?x?x?x64xf32> {attn.name = "q"}, %k: tensor<?x?x?x64xf32> {attn.name = "k"},
@@ -75,7 +75,7 @@ func.func @dense(%q: tensor<?x?x?x64xf32> {attn.name = "q"}, %k: tensor<?x?x?x64
 // CHECK-LABEL: func.func @causal(
 //       CHECK:   cf.assert %{{.+}}, "'query' and 'key' agree on
 //       CHECK:   cf.assert %{{.+}}, "'key' and 'value' agree on
-//       CHECK:   attn.generic {{.+}} {attn.checked, attn.plan = #attn.plan<online, rows_minor, rows = 64{{( short 16)?}}, keys = 64,
+//       CHECK:   attn.generic {{.+}} {attn.checked, attn.plan = #attn.plan<online, rows_minor, rows = 64{{( short 16)?}}, keys = 64{{( split 128)?}},
 //  CHECK-SAME:     lanes = 16, register_tile = [4, 4]>}
 //       CHECK:     mask {
 func.func @causal(%q: tensor<?x?x?x64xf32> {attn.name = "q"}, %k: tensor<?x?x?x64xf32> {attn.name = "k"},

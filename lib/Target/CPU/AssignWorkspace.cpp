@@ -3,7 +3,8 @@
 //
 // Takes task functions with memref.alloc of constant size; leaves memref.view of the last argument and the number of
 // bytes in attn.kernel. Buffers live as long as the block they stand in, so sibling blocks share bytes: the loops over
-// whole and over partial key tiles use one score tile.
+// whole and over partial key tiles use one score tile. A buffer over the parts of a row tile's keys is a piece of the
+// memory that these share, the argument before the last; attn.kernel then has the bytes of one part as well.
 #include "attn/Target/CPU/KernelSignature.h"
 #include "attn/Target/CPU/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -25,8 +26,7 @@ using namespace mlir;
 namespace attn {
 namespace {
 
-/// Buffers start on cache lines.
-constexpr int64_t kAlignment = 64;
+constexpr int64_t kAlignment = kWorkspaceAlignment;
 
 /// Whether a terminator hands `buffer`, or a view of it, out of its block.
 bool escapes(Value buffer) {
@@ -50,29 +50,70 @@ struct AssignWorkspace : impl::AttnAssignWorkspacePassBase<AssignWorkspace> {
     // What has a place keeps it: buffers that come later lie behind.
     auto placed = kernel.getAs<IntegerAttr>("workspace");
     bytesNeeded = placed ? llvm::alignTo(placed.getInt(), kAlignment) : 0;
-    if (failed(assign(function.getBody().front(), bytesNeeded)))
+    partialBytes = 0;
+    if (failed(assign(function.getBody().front(), {bytesNeeded, 0})))
       return signalPassFailure();
     NamedAttrList entries(kernel);
-    entries.set("workspace", IntegerAttr::get(IntegerType::get(&getContext(), 64), bytesNeeded));
+    Builder builder(&getContext());
+    entries.set("workspace", builder.getI64IntegerAttr(bytesNeeded));
+    if (partialBytes)
+      entries.set("partials", builder.getI64IntegerAttr(partialBytes));
     function->setAttr(kKernelAttrName, entries.getDictionary(&getContext()));
   }
 
-  LogicalResult assign(Block &block, int64_t used) {
+  /// Bytes in use: of the scratch, and of each part's partial state.
+  struct Used {
+    int64_t scratch, partials;
+  };
+
+  static int64_t getBytes(MemRefType type) {
+    int64_t bits = type.getElementType().isIndex() ? 64 : type.getElementTypeBitWidth();
+    int64_t elements = 1;
+    for (int64_t size : type.getShape())
+      elements *= ShapedType::isDynamic(size) ? 1 : size;
+    return llvm::alignTo(elements * llvm::divideCeil(bits, 8), kAlignment);
+  }
+
+  /// Whether the first dimension of `alloc`, and no other, is over the parts of a row tile's keys.
+  bool isOverParts(memref::AllocOp alloc) {
+    auto arguments = scratch.getOwner()->getArguments();
+    MemRefType type = alloc.getType();
+    return type.getNumDynamicDims() == 1 && type.isDynamicDim(0) && type.getLayout().isIdentity() &&
+           arguments.size() >= 4 && alloc.getDynamicSizes()[0] == arguments.take_back(3)[0];
+  }
+
+  void placePartial(memref::AllocOp alloc, Used &used) {
+    IRRewriter rewriter(alloc);
+    Location loc = alloc.getLoc();
+    auto arguments = scratch.getOwner()->getArguments().take_back(3);
+    Value before = arith::ConstantIndexOp::create(rewriter, loc, used.partials);
+    Value offset = arith::MulIOp::create(rewriter, loc, arguments[0], before);
+    Value header = arith::ConstantIndexOp::create(rewriter, loc, kPartialsHeaderBytes);
+    offset = arith::AddIOp::create(rewriter, loc, offset, header);
+    used.partials += getBytes(alloc.getType());
+    partialBytes = std::max(partialBytes, used.partials);
+    rewriter.replaceOpWithNewOp<memref::ViewOp>(alloc, alloc.getType(), arguments[1], offset, ValueRange{arguments[0]});
+  }
+
+  LogicalResult assign(Block &block, Used used) {
     for (Operation &op : llvm::make_early_inc_range(block)) {
       if (auto alloc = dyn_cast<memref::AllocOp>(op)) {
         MemRefType type = alloc.getType();
+        if (isOverParts(alloc)) {
+          placePartial(alloc, used);
+          continue;
+        }
         if (!type.hasStaticShape() || !type.getLayout().isIdentity())
           return alloc.emitError("a task may only allocate buffers of constant size, got ") << type;
         if (escapes(alloc))
           return alloc.emitError(
               "a buffer that leaves its block cannot live in the workspace: bufferisation should have "
               "updated the loop's buffer in place");
-        int64_t bits = type.getElementType().isIndex() ? 64 : type.getElementTypeBitWidth();
         IRRewriter rewriter(alloc);
-        Value offset = arith::ConstantIndexOp::create(rewriter, alloc.getLoc(), used);
+        Value offset = arith::ConstantIndexOp::create(rewriter, alloc.getLoc(), used.scratch);
         rewriter.replaceOpWithNewOp<memref::ViewOp>(alloc, type, scratch, offset, ValueRange());
-        used += llvm::alignTo(type.getNumElements() * llvm::divideCeil(bits, 8), kAlignment);
-        bytesNeeded = std::max(bytesNeeded, used);
+        used.scratch += getBytes(type);
+        bytesNeeded = std::max(bytesNeeded, used.scratch);
         continue;
       }
       for (Region &region : op.getRegions())
@@ -83,8 +124,8 @@ struct AssignWorkspace : impl::AttnAssignWorkspacePassBase<AssignWorkspace> {
     return success();
   }
 
-  Value scratch;
-  int64_t bytesNeeded = 0;
+  BlockArgument scratch;
+  int64_t bytesNeeded = 0, partialBytes = 0;
 };
 
 } // namespace

@@ -11,6 +11,39 @@ LLVM::LLVMFuncOp attn::createFunction(OpBuilder &b, Location loc, StringRef name
   return LLVM::LLVMFuncOp::create(b, loc, name, type, linkage);
 }
 
+/// Memory that the parts of row tile `tile` share, behind what workers have for themselves.
+static Value getShared(EntryBuilder &entry, const KernelSignature &signature, Value splits, Value workers, Value tile,
+                       Value scratch) {
+  OpBuilder &b = entry.b;
+  Location loc = entry.loc;
+  Value states = LLVM::MulOp::create(b, loc, splits, entry.i64(signature.partialBytes));
+  Value bytes = LLVM::AddOp::create(b, loc, states, entry.i64(kPartialsHeaderBytes));
+  Value begin = LLVM::MulOp::create(b, loc, LLVM::ZExtOp::create(b, loc, b.getI64Type(), workers),
+                                    entry.i64(signature.getPrivateBytes()));
+  Value offset = LLVM::AddOp::create(b, loc, begin, LLVM::MulOp::create(b, loc, tile, bytes));
+  return LLVM::GEPOp::create(b, loc, entry.getPointer(), b.getI8Type(), scratch, LLVM::GEPArg(offset));
+}
+
+/// Appends the row tile and part that `task` is, the number of parts, and the memory that the parts share. A row tile
+/// that is not divided has it in its worker's own scratch, at `mine`.
+static void appendPart(EntryBuilder &entry, const KernelSignature &signature, Value splits, Value workers, Value task,
+                       Value scratch, Value mine, SmallVectorImpl<Value> &flat) {
+  OpBuilder &b = entry.b;
+  Location loc = entry.loc;
+  Value tile = LLVM::UDivOp::create(b, loc, task, splits), part = LLVM::URemOp::create(b, loc, task, splits);
+  Value own = LLVM::GEPOp::create(
+      b, loc, entry.getPointer(), b.getI8Type(), mine,
+      LLVM::GEPArg(int32_t(signature.getPrivateBytes() - kPartialsHeaderBytes - signature.partialBytes)));
+  // No part of it is done.
+  LLVM::StoreOp::create(b, loc, entry.i64(0), own, /*alignment=*/8);
+  Value shared = getShared(entry, signature, splits, workers, tile, scratch);
+  Value isDivided = entry.compare(LLVM::ICmpPredicate::ugt, splits, entry.i64(1));
+  Value partials = LLVM::SelectOp::create(b, loc, isDivided, shared, own);
+  Value bytes = LLVM::AddOp::create(b, loc, LLVM::MulOp::create(b, loc, splits, entry.i64(signature.partialBytes)),
+                                    entry.i64(kPartialsHeaderBytes));
+  flat.append({tile, part, splits, partials, partials, entry.i64(0), bytes, entry.i64(1)});
+}
+
 LLVM::LLVMFuncOp attn::buildTaskBody(OpBuilder &b, KernelFunctions &kernel) {
   OpBuilder::InsertionGuard guard(b);
   Location loc = kernel.task.getLoc();
@@ -48,9 +81,15 @@ LLVM::LLVMFuncOp attn::buildTaskBody(OpBuilder &b, KernelFunctions &kernel) {
   entry.flatten(kernel.signature, values, flat);
   Value scratch = entry.loadMember(context, contextType, {kContextScratch}, entry.getPointer());
   Value slot = LLVM::SExtOp::create(b, loc, b.getI64Type(), worker);
-  Value offset = LLVM::MulOp::create(b, loc, slot, entry.i64(getSlotBytes(kernel.signature)));
+  Value offset = LLVM::MulOp::create(b, loc, slot, entry.i64(kernel.signature.getPrivateBytes()));
   Value mine = LLVM::GEPOp::create(b, loc, entry.getPointer(), b.getI8Type(), scratch, LLVM::GEPArg(offset));
-  flat.append({task, mine, mine, entry.i64(0), entry.i64(kernel.signature.workspaceBytes), entry.i64(1)});
+  auto appendBytes = [&](Value base, Value size) { flat.append({base, base, entry.i64(0), size, entry.i64(1)}); };
+  if (kernel.splits)
+    appendPart(entry, kernel.signature, entry.loadMember(context, contextType, {kContextSplits}, b.getI64Type()),
+               workers, task, scratch, mine, flat);
+  else
+    flat.push_back(task);
+  appendBytes(mine, entry.i64(kernel.signature.getPrivateBytes()));
   LLVM::CallOp::create(b, loc, kernel.task, flat);
   LLVM::AtomicRMWOp::create(b, loc, LLVM::AtomicBinOp::add, entry.member(context, contextType, {kContextDone}),
                             entry.i64(1), LLVM::AtomicOrdering::release);
@@ -105,6 +144,26 @@ static Value toKernelScalar(EntryBuilder &entry, ElementType type, Value value) 
     return entry.compare(LLVM::ICmpPredicate::ne, value, entry.constant(value.getType(), 0));
   Type wanted = entry.getKernelScalarType(type);
   return value.getType() == wanted ? value : LLVM::BitcastOp::create(entry.b, entry.loc, wanted, value).getResult();
+}
+
+/// Of each of `tiles` row tiles that are divided, no part is done. Continues in a new block.
+static void buildCountReset(EntryBuilder &entry, const KernelSignature &signature, Value splits, Value workers,
+                            Value tiles, Value scratch, Block *exit) {
+  OpBuilder &b = entry.b;
+  Location loc = entry.loc;
+  Block *loop = new Block, *next = new Block;
+  loop->insertBefore(exit);
+  next->insertBefore(exit);
+  Value tile = loop->addArgument(b.getI64Type(), loc);
+  Value isDivided = entry.compare(LLVM::ICmpPredicate::ugt, splits, entry.i64(1));
+  LLVM::CondBrOp::create(b, loc, isDivided, loop, ValueRange{entry.i64(0)}, next, ValueRange{});
+  b.setInsertionPointToEnd(loop);
+  LLVM::StoreOp::create(b, loc, entry.i64(0), getShared(entry, signature, splits, workers, tile, scratch),
+                        /*alignment=*/8);
+  Value following = LLVM::AddOp::create(b, loc, tile, entry.i64(1));
+  LLVM::CondBrOp::create(b, loc, entry.compare(LLVM::ICmpPredicate::slt, following, tiles), loop, ValueRange{following},
+                         next, ValueRange{});
+  b.setInsertionPointToEnd(next);
 }
 
 LLVM::LLVMFuncOp attn::buildEntry(OpBuilder &b, KernelFunctions &kernel, LLVM::LLVMFuncOp body) {
@@ -179,6 +238,16 @@ LLVM::LLVMFuncOp attn::buildEntry(OpBuilder &b, KernelFunctions &kernel, LLVM::L
   Value tasks = LLVM::CallOp::create(b, loc, kernel.tasks, flat).getResult();
   entry.exitIf(entry.compare(LLVM::ICmpPredicate::slt, tasks, entry.i64(1)), exit, ATTN_OK);
 
+  Value splits = entry.i64(1);
+  if (kernel.splits) {
+    Value workers64 = LLVM::ZExtOp::create(b, loc, b.getI64Type(), workers);
+    SmallVector<Value> arguments(flat);
+    arguments.push_back(workers64);
+    splits = LLVM::CallOp::create(b, loc, kernel.splits, arguments).getResult();
+    buildCountReset(entry, signature, splits, workers, tasks, scratch, exit);
+    tasks = LLVM::MulOp::create(b, loc, tasks, splits);
+  }
+
   auto store = [&](Value value, ArrayRef<int32_t> path) {
     LLVM::StoreOp::create(b, loc, value, entry.member(context, contextType, path));
   };
@@ -186,6 +255,7 @@ LLVM::LLVMFuncOp attn::buildEntry(OpBuilder &b, KernelFunctions &kernel, LLVM::L
   store(entry.i64(0), {kContextDone});
   store(workers, {kContextWorkers});
   store(scratch, {kContextScratch});
+  store(splits, {kContextSplits});
   for (auto [index, argument] : llvm::enumerate(signature.arguments)) {
     int32_t field = kContextArguments + index;
     if (argument.isScalar()) {

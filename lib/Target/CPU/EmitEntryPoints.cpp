@@ -72,7 +72,7 @@ static FailureOr<KernelFunctions> findKernel(LLVM::LLVMFuncOp task, SymbolTable 
   FailureOr<KernelSignature> signature = KernelSignature::get(task);
   if (failed(signature))
     return failure();
-  KernelFunctions kernel{std::move(*signature), task, nullptr, nullptr};
+  KernelFunctions kernel{std::move(*signature), task, nullptr, nullptr, nullptr};
 
   OpBuilder b(task.getContext());
   EntryBuilder entry(b, task.getLoc());
@@ -95,7 +95,14 @@ static FailureOr<KernelFunctions> findKernel(LLVM::LLVMFuncOp task, SymbolTable 
     return failure();
   Type i64 = b.getI64Type(), pointer = entry.getPointer();
   SmallVector<Type> taskArguments = arguments;
-  taskArguments.append({i64, pointer, pointer, i64, i64, i64});
+  taskArguments.push_back(i64);
+  if (kernel.signature.partialBytes > 0) {
+    arguments.push_back(i64);
+    if (failed(find("splits", b.getI64Type(), kernel.splits)))
+      return failure();
+    taskArguments.append({i64, i64, pointer, pointer, i64, i64, i64});
+  }
+  taskArguments.append({pointer, pointer, i64, i64, i64});
   if (!kernel.getLaunch() && failed(expect(task, LLVM::LLVMVoidType::get(task.getContext()), taskArguments)))
     return failure();
 

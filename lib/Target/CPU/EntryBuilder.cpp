@@ -19,7 +19,7 @@ LLVM::LLVMStructType EntryBuilder::getViewType(unsigned rank) {
 }
 
 LLVM::LLVMStructType EntryBuilder::getContextType(const KernelSignature &signature) {
-  SmallVector<Type> members{b.getI64Type(), b.getI64Type(), b.getI32Type(), getPointer()};
+  SmallVector<Type> members{b.getI64Type(), b.getI64Type(), b.getI32Type(), getPointer(), b.getI64Type()};
   for (const KernelArgument &argument : signature.arguments)
     members.push_back(argument.isScalar() ? getKernelScalarType(argument.type) : getViewType(argument.sizes.size()));
   return LLVM::LLVMStructType::getLiteral(b.getContext(), members);

@@ -11,13 +11,11 @@
 
 namespace attn {
 
-/// Scratch slots start at multiples of this many bytes: a cache line, and the widest vector.
-constexpr int64_t kWorkspaceAlignment = 64;
-
 /// The functions of one kernel before entry points exist.
 struct KernelFunctions {
   KernelSignature signature;
-  mlir::LLVM::LLVMFuncOp task, tasks, check;
+  /// `splits` is null where keys are not divided.
+  mlir::LLVM::LLVMFuncOp task, tasks, check, splits;
 
   /// What `attn.launch` says of a task that is a kernel of a GPU; null for one that the host runs.
   mlir::DictionaryAttr getLaunch() { return task->getAttrOfType<mlir::DictionaryAttr>("attn.launch"); }
@@ -75,14 +73,21 @@ public:
 };
 
 /// Members of the context struct before those of the arguments.
-enum ContextField : int32_t { kContextTasks, kContextDone, kContextWorkers, kContextScratch, kContextArguments };
+enum ContextField : int32_t {
+  kContextTasks,
+  kContextDone,
+  kContextWorkers,
+  kContextScratch,
+  kContextSplits,
+  kContextArguments
+};
 
 /// A function of the module that `b` is in.
 mlir::LLVM::LLVMFuncOp createFunction(mlir::OpBuilder &b, mlir::Location loc, llvm::StringRef name, mlir::Type result,
                                       llvm::ArrayRef<mlir::Type> arguments,
                                       mlir::LLVM::Linkage linkage = mlir::LLVM::Linkage::External);
 
-/// Bytes of one worker's scratch slot.
+/// Bytes that one worker adds to the workspace.
 int64_t getSlotBytes(const KernelSignature &signature);
 
 /// `internal void NAME_body(ptr context, i64 task, i32 worker)`: an attn_task_body.

@@ -89,6 +89,15 @@ static std::optional<KernelArgument> parseArgument(Attribute attribute, std::str
   return argument;
 }
 
+/// One worker's share of what all workers share: fewer row tiles than workers are divided, each of which has a header.
+static int64_t getSharedBytes(int64_t partialBytes) {
+  return partialBytes ? kPartialsHeaderBytes + kMostPartsPerWorker * partialBytes : 0;
+}
+
+int64_t KernelSignature::getPrivateBytes() const {
+  return llvm::alignTo(workspaceBytes - getSharedBytes(partialBytes), kWorkspaceAlignment);
+}
+
 FailureOr<KernelSignature> KernelSignature::get(Operation *op) {
   auto fail = [&](const Twine &what) -> FailureOr<KernelSignature> {
     op->emitError() << "'" << kKernelAttrName << "' " << what;
@@ -106,10 +115,20 @@ FailureOr<KernelSignature> KernelSignature::get(Operation *op) {
   KernelSignature signature;
   signature.name = nameAttr.str();
   signature.workspaceBytes = workspaceAttr.getInt();
+  if (auto partialsAttr = dictionary.getAs<IntegerAttr>("partials"))
+    signature.partialBytes = partialsAttr.getInt();
   if (!isIdentifier(signature.name))
     return fail("expects a name that is a C identifier, got '" + signature.name + "'");
   if (signature.workspaceBytes < 0)
     return fail("expects a workspace of 0 or more bytes, got " + Twine(signature.workspaceBytes));
+  if (signature.partialBytes < 0 || signature.partialBytes % kWorkspaceAlignment != 0)
+    return fail("expects partial states of a multiple of " + Twine(kWorkspaceAlignment) + " bytes, got " +
+                Twine(signature.partialBytes));
+  if (signature.partialBytes > 0) {
+    int64_t privateBytes =
+        llvm::alignTo(signature.workspaceBytes, kWorkspaceAlignment) + kPartialsHeaderBytes + signature.partialBytes;
+    signature.workspaceBytes = privateBytes + getSharedBytes(signature.partialBytes);
+  }
 
   llvm::StringSet<> names;
   bool outputsBegan = false;

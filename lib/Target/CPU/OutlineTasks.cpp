@@ -5,6 +5,11 @@
 // NAME_task(arguments.., task, scratch) is one iteration, NAME_tasks(arguments..) their number, NAME_check(arguments..)
 // a status: 0, or the error code of the first assertion that does not hold. Who runs the tasks, and in how many
 // threads, is the caller's business.
+//
+// Where the keys of an iteration are divided (attn.num_splits, and a loop over the parts inside), a task is one part of
+// one iteration: NAME_task(arguments.., iteration, part, parts, partials, scratch). `partials` is what the parts of an
+// iteration share; the last of them to be done merges their states and finishes. NAME_splits(arguments.., workers) is
+// the number of parts.
 #include "attn-c/Abi.h"
 #include "attn/Dialect/Attention/IR/AttentionAttributes.h"
 #include "attn/Target/CPU/KernelSignature.h"
@@ -35,7 +40,11 @@ struct Kernel {
   func::FuncOp function;
   scf::ForallOp forall;
   SmallVector<cf::AssertOp> asserts;
+  /// attn.num_splits, or null.
+  Operation *numSplits = nullptr;
 };
+
+bool isNumSplits(Operation &op) { return op.getName().getStringRef() == kNumSplitsOpName; }
 
 /// Whether `op` splits one dimension of a view into two of unknown size: upstream's expand-strided-metadata, which the
 /// LLVM conversion needs, crashes on it.
@@ -54,7 +63,7 @@ void eraseSelfCopies(Block &block) {
 }
 
 FailureOr<Kernel> findKernel(func::FuncOp function) {
-  Kernel kernel{function, nullptr, {}};
+  Kernel kernel{function, nullptr, {}, nullptr};
   if (!function.getBody().hasOneBlock())
     return function.emitError("expects a kernel function of one block");
   eraseSelfCopies(function.getBody().front());
@@ -65,6 +74,10 @@ FailureOr<Kernel> findKernel(func::FuncOp function) {
       if (kernel.forall)
         return forall.emitError("expects one parallel loop in a kernel function, got a second one");
       kernel.forall = forall;
+    } else if (isNumSplits(op)) {
+      if (kernel.numSplits)
+        return op.emitError("expects one number of splits in a kernel function, got a second one");
+      kernel.numSplits = &op;
     } else if (splitsIntoUnknownSizes(op)) {
       return op.emitError(
           "cannot compile grouped heads of an unknown number of key heads: give 'key' and 'value' a static "
@@ -98,7 +111,7 @@ func::FuncOp createFunction(OpBuilder &b, Kernel kernel, StringRef suffix, TypeR
   b.setInsertionPointToStart(function.addEntryBlock());
   map.map(kernel.function.getArguments(), function.getArguments().take_front(kernel.function.getNumArguments()));
   for (Operation &op : kernel.function.getBody().front().without_terminator())
-    if (!isa<scf::ForallOp, cf::AssertOp>(op))
+    if (!isa<scf::ForallOp, cf::AssertOp>(op) && !isNumSplits(op))
       b.clone(op, map);
   return function;
 }
@@ -118,13 +131,57 @@ SmallVector<Value> createExtents(OpBuilder &b, Location loc, scf::ForallOp foral
   return extents;
 }
 
-void createTask(OpBuilder &b, Kernel kernel) {
+/// What both branches of an scf.if hand out is known without it.
+void forwardEqualYields(Operation *root) {
+  root->walk([](scf::IfOp branch) {
+    if (branch.getNumResults() == 0)
+      return;
+    for (auto [result, ifTrue, ifFalse] :
+         llvm::zip_equal(branch.getResults(), branch.thenYield().getOperands(), branch.elseYield().getOperands()))
+      if (ifTrue == ifFalse)
+        result.replaceAllUsesWith(ifTrue);
+  });
+}
+
+/// The loop over parts becomes one part, and what follows it in its block is done by the part that is the last to be
+/// done. `partials` begins with a count of those that are: 0 before the first.
+LogicalResult takeOnePart(scf::ForallOp parts, Value part, Value numParts, Value partials) {
+  Location loc = parts.getLoc();
+  Block *block = parts->getBlock();
+  IRRewriter rewriter(parts);
+  if (parts.getNumResults() || parts.getRank() != 1)
+    return parts.emitError("expects a bufferised loop over parts of the keys");
+  rewriter.eraseOp(parts.getTerminator());
+  rewriter.inlineBlockBefore(parts.getBody(), parts, part);
+  rewriter.setInsertionPoint(parts);
+  Value zero = arith::ConstantIndexOp::create(rewriter, loc, 0);
+  Value one = arith::ConstantOp::create(rewriter, loc, rewriter.getI64IntegerAttr(1));
+  Value count =
+      memref::ViewOp::create(rewriter, loc, MemRefType::get({1}, rewriter.getI64Type()), partials, zero, ValueRange());
+  // Acquires what the others wrote and releases what this one did.
+  Value before = memref::AtomicRMWOp::create(rewriter, loc, arith::AtomicRMWKind::addi, one, count, zero);
+  Value done = arith::AddIOp::create(rewriter, loc, before, one);
+  Value all = arith::IndexCastOp::create(rewriter, loc, rewriter.getI64Type(), numParts);
+  Value isLast = arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::eq, done, all);
+  auto finish = scf::IfOp::create(rewriter, loc, isLast, /*withElseRegion=*/false);
+  for (Operation &op : llvm::make_early_inc_range(
+           llvm::make_range(std::next(parts->getIterator()), block->getTerminator()->getIterator())))
+    rewriter.moveOpBefore(&op, finish.thenBlock()->getTerminator());
+  rewriter.eraseOp(parts);
+  return success();
+}
+
+LogicalResult createTask(OpBuilder &b, Kernel kernel) {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(kernel.function);
   Location loc = kernel.forall.getLoc();
   IRMapping map;
   auto scratchType = MemRefType::get({ShapedType::kDynamic}, b.getI8Type());
-  func::FuncOp task = createFunction(b, kernel, "_task", {b.getIndexType(), scratchType}, {}, map);
+  SmallVector<Type> extra{b.getIndexType()};
+  if (kernel.numSplits)
+    extra.append({b.getIndexType(), b.getIndexType(), scratchType});
+  extra.push_back(scratchType);
+  func::FuncOp task = createFunction(b, kernel, "_task", extra, {}, map);
   task->setAttr(kPlanName, kernel.forall->getAttr(kPlanName));
   task->setAttr(kKernelAttrName,
                 b.getDictionaryAttr({b.getNamedAttr("name", kernel.function.getNameAttr()),
@@ -150,9 +207,31 @@ void createTask(OpBuilder &b, Kernel kernel) {
     position = arith::AddIOp::create(b, loc, position, bound(lowers[k]));
     map.map(forall.getInductionVar(k), position);
   }
+  if (kernel.numSplits)
+    map.map(kernel.numSplits->getResult(0), task.getArguments().take_back(3)[0]);
   for (Operation &op : forall.getBody()->without_terminator())
     b.clone(op, map);
   func::ReturnOp::create(b, loc);
+  SmallVector<scf::ForallOp> loops;
+  task.walk([&](scf::ForallOp loop) {
+    if (loop->hasAttr(kSplitName))
+      loops.push_back(loop);
+  });
+  if (loops.empty() == (kernel.numSplits != nullptr))
+    return forall.emitError("expects a loop over parts of the keys and a number of splits, or neither");
+  forwardEqualYields(task);
+  ValueRange arguments = task.getArguments().take_back(4);
+  for (scf::ForallOp loop : loops)
+    if (failed(takeOnePart(loop, arguments[0], arguments[1], arguments[2])))
+      return failure();
+  return success();
+}
+
+Value createProduct(OpBuilder &b, Location loc, ValueRange factors) {
+  Value product = arith::ConstantIndexOp::create(b, loc, 1);
+  for (Value factor : factors)
+    product = arith::MulIOp::create(b, loc, product, factor);
+  return product;
 }
 
 void createTaskCount(OpBuilder &b, Kernel kernel) {
@@ -161,10 +240,29 @@ void createTaskCount(OpBuilder &b, Kernel kernel) {
   Location loc = kernel.forall.getLoc();
   IRMapping map;
   createFunction(b, kernel, "_tasks", {}, b.getIndexType(), map);
-  Value count = arith::ConstantIndexOp::create(b, loc, 1);
-  for (Value extent : createExtents(b, loc, kernel.forall, map))
-    count = arith::MulIOp::create(b, loc, count, extent);
-  func::ReturnOp::create(b, loc, count);
+  func::ReturnOp::create(b, loc, createProduct(b, loc, createExtents(b, loc, kernel.forall, map)));
+}
+
+/// Parts of the keys are worth their merge where there are fewer iterations than workers. Four parts for each worker
+/// keep the last of them from being waited for long. Iterations times parts are less than kMostPartsPerWorker *
+/// workers.
+void createSplits(OpBuilder &b, Kernel kernel) {
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(kernel.function);
+  Location loc = kernel.forall.getLoc();
+  IRMapping map;
+  func::FuncOp function = createFunction(b, kernel, "_splits", b.getIndexType(), b.getIndexType(), map);
+  Value workers = function.getArguments().back();
+  auto constant = [&](int64_t value) -> Value { return arith::ConstantIndexOp::create(b, loc, value); };
+  Value one = constant(1), tasks = createProduct(b, loc, createExtents(b, loc, kernel.forall, map));
+  Value divisor = arith::MaxUIOp::create(b, loc, tasks, one);
+  Value parts = arith::MulIOp::create(b, loc, workers, constant(kMostPartsPerWorker - 1));
+  parts = arith::AddIOp::create(b, loc, parts, arith::SubIOp::create(b, loc, divisor, one));
+  parts = arith::DivUIOp::create(b, loc, parts, divisor);
+  Value limit = arith::MaxSIOp::create(b, loc, map.lookupOrDefault(kernel.numSplits->getOperand(0)), one);
+  parts = arith::MinUIOp::create(b, loc, parts, limit);
+  Value isFew = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, tasks, workers);
+  func::ReturnOp::create(b, loc, ValueRange{arith::SelectOp::create(b, loc, isFew, parts, one)});
 }
 
 void createCheck(OpBuilder &b, Kernel kernel) {
@@ -193,7 +291,10 @@ struct OutlineTasks : impl::AttnOutlineTasksPassBase<OutlineTasks> {
       FailureOr<Kernel> kernel = findKernel(function);
       if (failed(kernel))
         return signalPassFailure();
-      createTask(b, *kernel);
+      if (failed(createTask(b, *kernel)))
+        return signalPassFailure();
+      if (kernel->numSplits)
+        createSplits(b, *kernel);
       createTaskCount(b, *kernel);
       createCheck(b, *kernel);
       function.erase();

@@ -51,7 +51,7 @@ def types_of(example):
 def wrap(example, name):
     if example.startswith("#"):
         return f"func.func private @{name}() attributes {{example = {example.strip()}}}\n"
-    if not re.search(r"attn\.(sdpa|additive|generic|online|weights|merge|finalize)\b", example):
+    if not re.search(r"attn\.(sdpa|additive|generic|online|weights|num_splits|merge|finalize)\b", example):
         body = example.rstrip() + ("" if "attn.yield" in example else "\nattn.yield %keep : i1")
         return REGION.format(name=name, body=textwrap.indent(body, "      "))
     defined = set()

@@ -63,3 +63,27 @@ func.func private @keeps_what_is_placed(%scratch: memref<?xi8>)
     attributes {attn.kernel = {name = "d", workspace = 128}} {
   return
 }
+
+// States of the parts of a row tile's keys lie in what the parts share, behind a cache line that counts those that are
+// done: all parts' first buffer, then all parts' second. One part has 128 + 64 bytes.
+
+// CHECK-LABEL: func.func private @parts_share
+//  CHECK-SAME:   %[[PARTS:[^ :]+]]: index, %[[SHARED:[^ :]+]]: memref<?xi8>, %{{[^ :]+}}: memref<?xi8>)
+//  CHECK-SAME:   partials = 192 : i64, workspace = 0 : i64
+//   CHECK-NOT:   memref.alloc
+//       CHECK:   %[[FIRST:.+]] = arith.muli %[[PARTS]], %{{c0.*}}
+//       CHECK:   %[[A:.+]] = arith.addi %[[FIRST]], %c64
+//       CHECK:   memref.view %[[SHARED]][%[[A]]][%[[PARTS]]] : memref<?xi8> to memref<?x2x16xf32>
+//       CHECK:   %[[SECOND:.+]] = arith.muli %[[PARTS]], %c128
+//       CHECK:   %[[B:.+]] = arith.addi %[[SECOND]], %c64
+//       CHECK:   memref.view %[[SHARED]][%[[B]]][%[[PARTS]]] : memref<?xi8> to memref<?x16xf32>
+func.func private @parts_share(%tile: index, %part: index, %parts: index, %shared: memref<?xi8>, %scratch: memref<?xi8>)
+    attributes {attn.kernel = {name = "d"}} {
+  %c0 = arith.constant 0 : index
+  %f = arith.constant 1.0 : f32
+  %acc = memref.alloc(%parts) : memref<?x2x16xf32>
+  %max = memref.alloc(%parts) : memref<?x16xf32>
+  memref.store %f, %acc[%part, %c0, %c0] : memref<?x2x16xf32>
+  memref.store %f, %max[%part, %c0] : memref<?x16xf32>
+  return
+}

@@ -41,6 +41,63 @@ func.func @kernel(%a: memref<2x?xf32>)
 
 // -----
 
+// Keys that may be divided: a task is one part, and what follows the loop over the parts is done by the last that is
+// done. Fewer row tiles than workers have four parts for each worker, as far as the keys reach.
+
+// CHECK-LABEL: func.func private @divided_task
+//  CHECK-SAME:   %[[TILE:[^ :]+]]: index, %[[PART:[^ :]+]]: index, %[[PARTS:[^ :]+]]: index, %[[SHARED:[^ :]+]]: memref<?xi8>, %{{[^ :]+}}: memref<?xi8>)
+//       CHECK:   %[[PARTIAL:.+]] = memref.alloc(%[[PARTS]]) : memref<?x3xf32>
+//   CHECK-NOT:   scf.forall
+//       CHECK:   memref.store %{{.+}}, %[[PARTIAL]][%[[PART]], %{{.+}}]
+//       CHECK:   %[[COUNT:.+]] = memref.view %[[SHARED]]
+//       CHECK:   %[[BEFORE:.+]] = memref.atomic_rmw addi %[[ONE:.+]], %[[COUNT]]
+//       CHECK:   %[[DONE:.+]] = arith.addi %[[BEFORE]], %[[ONE]]
+//       CHECK:   %[[ALL:.+]] = arith.index_cast %[[PARTS]]
+//       CHECK:   %[[LAST:.+]] = arith.cmpi eq, %[[DONE]], %[[ALL]]
+//       CHECK:   scf.if %[[LAST]] {
+//       CHECK:     memref.load %[[PARTIAL]]
+//       CHECK:     memref.store
+//       CHECK:   }
+//  CHECK-NEXT:   return
+// CHECK-LABEL: func.func private @divided_splits
+//  CHECK-SAME:   %[[WORKERS:[^ :]+]]: index) -> index
+//       CHECK:   arith.muli %[[WORKERS]], %c4
+//       CHECK:   %[[FEW:.+]] = arith.cmpi ult, %{{.+}}, %[[WORKERS]]
+//       CHECK:   arith.select %[[FEW]]
+// CHECK-LABEL: func.func private @divided_tasks
+func.func @divided(%a: memref<2x?xf32>, %b: memref<2xf32>)
+    attributes {attn.arguments = [{kind = "input", name = "a", type = tensor<2x?xf32>},
+                                  {kind = "output", name = "b", type = tensor<2xf32>}]} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %f = arith.constant 1.0 : f32
+  %n = memref.dim %a, %c1 : memref<2x?xf32>
+  %limit = affine.apply affine_map<()[s0] -> (s0 floordiv 32)>()[%n]
+  %parts = attn.num_splits at_most(%limit)
+  scf.forall (%h) in (2) {
+    %partial = memref.alloc(%parts) : memref<?x3xf32>
+    scf.forall (%p) in (%parts) {
+      memref.store %f, %partial[%p, %c0] : memref<?x3xf32>
+    } {attn.split}
+    %x = memref.load %partial[%c0, %c0] : memref<?x3xf32>
+    memref.store %x, %b[%h] : memref<2xf32>
+  } {attn.plan = #attn.plan<online, rows_minor, rows = 16, keys = 8 split 32, lanes = 8, register_tile = [2, 1]>}
+  return
+}
+
+// -----
+
+func.func @no_parts(%a: memref<2xf32>) attributes {attn.arguments = []} {
+  %c1 = arith.constant 1 : index
+  %parts = attn.num_splits at_most(%c1)
+  // expected-error @below {{expects a loop over parts of the keys and a number of splits, or neither}}
+  scf.forall (%i) in (2) {
+  }
+  return
+}
+
+// -----
+
 func.func @copies(%a: memref<2xf32>, %b: memref<2xf32>) attributes {attn.arguments = []} {
   // expected-error @below {{'memref.copy' outside of the parallel loop of a kernel: only scalar code may stand there}}
   memref.copy %a, %b : memref<2xf32> to memref<2xf32>

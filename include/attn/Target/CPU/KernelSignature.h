@@ -22,6 +22,15 @@ constexpr llvm::StringLiteral kKernelAttrName = "attn.kernel";
 /// Of a kernel for a GPU: suffixes (getSymbol()) of the constants that hold its image and the image's size.
 constexpr llvm::StringLiteral kImageSuffix = "kernel_image", kImageBytesSuffix = "kernel_image_bytes";
 
+/// Scratch, buffers and partial states start at multiples of this many bytes: a cache line, and the widest vector.
+constexpr int64_t kWorkspaceAlignment = 64;
+
+/// What the parts of one row tile share begins with the number of those that are done: a cache line of its own.
+constexpr int64_t kPartialsHeaderBytes = 64;
+
+/// Row tiles times parts of their keys are at most so many for each worker, wherever keys are divided.
+constexpr int64_t kMostPartsPerWorker = 5;
+
 /// One argument of a kernel as a C caller sees it.
 struct KernelArgument {
   enum class Kind { Input, Output, Scalar };
@@ -40,10 +49,16 @@ struct KernelArgument {
 /// A kernel as a C caller sees it.
 struct KernelSignature {
   std::string name;
-  /// Scratch of one worker, in bytes; 0 when the kernel needs none.
+  /// Scratch of one worker, in bytes; 0 when the kernel needs none. Its share of the partial states is part of it.
   int64_t workspaceBytes = 0;
+  /// Where keys may be divided among workers: the state of one part of a row tile, in bytes; else 0.
+  int64_t partialBytes = 0;
   /// Inputs and scalars in order, then outputs.
   std::vector<KernelArgument> arguments;
+
+  /// What of `workspaceBytes` belongs to one worker alone: scratch of a task, and behind it what the parts of a row
+  /// tile would share, for one that is not divided.
+  int64_t getPrivateBytes() const;
 
   /// The name of the entry point for the ABI question `suffix`: "workspace_size", "abi_version", "description".
   std::string getSymbol(llvm::StringRef suffix) const { return name + "_" + suffix.str(); }

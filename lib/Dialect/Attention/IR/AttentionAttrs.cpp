@@ -24,7 +24,8 @@ void AttnDialect::registerAttributes() {
 
 LogicalResult PlanAttr::verify(function_ref<InFlightDiagnostic()> emitError, Algorithm, Orientation orientation,
                                int64_t rows, int64_t shortRows, int64_t keys, int64_t lanes,
-                               ArrayRef<int64_t> registerTile, Precision, int64_t warps, int64_t stages) {
+                               ArrayRef<int64_t> registerTile, Precision, int64_t splitKeys, int64_t warps,
+                               int64_t stages) {
   // C1
   for (auto [name, value] : {std::pair("rows", rows), std::pair("keys", keys), std::pair("lanes", lanes)})
     if (value < 1)
@@ -43,6 +44,9 @@ LogicalResult PlanAttr::verify(function_ref<InFlightDiagnostic()> emitError, Alg
   if (shortRows < 0 || shortRows % lanes != 0 || (shortRows && shortRows >= rows))
     return emitError() << "expects 'short' to be a multiple of 'lanes' less than 'rows', or 0, got " << shortRows;
   // C5
+  if (splitKeys != 0 && splitKeys < keys)
+    return emitError() << "expects 'split' to be at least 'keys', or 0, got " << splitKeys << " and " << keys;
+  // C6
   if (warps < 0 || stages < 0 || (stages && !warps))
     return emitError() << "expects 'warps' and 'stages' to be 0 or more, and no 'stages' without 'warps', got " << warps
                        << " and " << stages;

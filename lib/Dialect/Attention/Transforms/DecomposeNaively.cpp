@@ -126,24 +126,25 @@ Values decompose(RewriterBase &rewriter, MergeOp op) {
     ins.push_back({tensor, like.loops});
   size_t numStates = state.size();
 
-  SmallVector<LoopTensor> newState = state;
-  if (numStates > 0)
-    newState = naive.generic(state[0].loops, ins, state, [&](OpBuilder &nested, ValueRange args, ValueRange old) {
-      Values results = normalizer.combine(nested, loc, naive.type, normalizer.getTileBase(), old, args);
-      results.truncate(numStates);
-      return results;
-    });
-  llvm::append_range(ins, state);
-  ins.push_back(partialAcc);
-  acc = naive.generic(acc.loops, ins, acc, [&](OpBuilder &nested, ValueRange args, ValueRange old) {
+  // acc first: it needs the states before, and they are overwritten in place.
+  SmallVector<LoopTensor> accIns(ins);
+  llvm::append_range(accIns, state);
+  accIns.push_back(partialAcc);
+  acc = naive.generic(acc.loops, accIns, acc, [&](OpBuilder &nested, ValueRange args, ValueRange old) {
     Values factors = normalizer.combine(nested, loc, naive.type, normalizer.getTileBase(),
                                         args.slice(numStates, numStates), args.take_front(numStates));
     Value here = arith::MulFOp::create(nested, loc, factors[numStates], old[0]);
     Value there = arith::MulFOp::create(nested, loc, factors[numStates + 1], args.back());
     return Values{arith::AddFOp::create(nested, loc, here, there)};
   })[0];
+  if (numStates > 0)
+    state = naive.generic(state[0].loops, ins, state, [&](OpBuilder &nested, ValueRange args, ValueRange old) {
+      Values results = normalizer.combine(nested, loc, naive.type, normalizer.getTileBase(), old, args);
+      results.truncate(numStates);
+      return results;
+    });
   Values results{acc.tensor};
-  llvm::append_range(results, getTensors(newState));
+  llvm::append_range(results, getTensors(state));
   return results;
 }
 
@@ -205,6 +206,15 @@ LogicalResult attn::decomposeNaively(RewriterBase &rewriter, Operation *op) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case<GenericOp, OnlineOp, WeightsOp, MergeOp, FinalizeOp>([&](auto attention) {
         rewriter.replaceOp(attention, decompose(rewriter, attention));
+        return success();
+      })
+      .Case([&](NumSplitsOp splits) {
+        // Any number will do. Three are a first, a last and one that is neither.
+        Location loc = splits.getLoc();
+        Value one = arith::ConstantIndexOp::create(rewriter, loc, 1),
+              three = arith::ConstantIndexOp::create(rewriter, loc, 3);
+        Value atLeastOne = arith::MaxSIOp::create(rewriter, loc, splits.getLimit(), one);
+        rewriter.replaceOpWithNewOp<arith::MinSIOp>(splits, atLeastOne, three);
         return success();
       })
       .Default([](Operation *other) {

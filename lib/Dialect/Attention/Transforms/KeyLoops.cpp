@@ -16,7 +16,7 @@ using namespace mlir;
 
 namespace attn {
 
-static NormalizerInterface getStreamingNormalizer(GenericOp op) {
+NormalizerInterface KeyLoops::getNormalizer(GenericOp op) {
   SmallVector<ResultKind> kinds;
   for (auto kind : op.getResultKinds().getAsRange<ResultKindAttr>())
     kinds.push_back(kind.getValue());
@@ -28,7 +28,7 @@ KeyLoops::KeyLoops(RowTile &tile)
       ranges(computeKeyRanges(getMaskProblem(op, tile.rowLoop, tile.chosenPlan))) {
   // exp(s) = 2^(s log2 e).
   scale = op.getScale().convertToDouble();
-  normalizer = getStreamingNormalizer(op);
+  normalizer = getNormalizer(op);
   exponentScale = normalizer.isExponential() ? llvm::numbers::log2e : 1.0;
   if (isNarrow()) {
     // Factors multiply the score, never a 16-bit Q.
@@ -53,6 +53,8 @@ KeyLoops::KeyLoops(RowTile &tile)
   addSources(op.getScoreOperands(), number, score);
   addSources(op.getMaskOperands(), number, mask);
   bounds.emplace(tile, ranges);
+  if (tile.split)
+    computeCuts();
   if (ranges.areTilesClassified())
     classifier.emplace(tile, *bounds);
   if (tile.plan != tile.chosenPlan)
@@ -138,21 +140,59 @@ void KeyLoops::cloneRegions(Region &toSimilarity, Region &toScore, Region &toMas
     op.getMask().cloneInto(&toMask, mapping);
 }
 
-SmallVector<Value> KeyLoops::getStartValues() {
+SmallVector<Value> KeyLoops::getStartValues(RowTile &tile) {
   SmallVector<Value> starts{tile.zero(tile.accumulator)};
-  llvm::append_range(starts, normalizer.init(rewriter, loc, tile.accumulator));
+  llvm::append_range(starts, getNormalizer(tile.op).init(tile.rewriter, tile.loc, tile.accumulator));
   return starts;
 }
 
-SmallVector<Value> KeyLoops::freshState() {
-  int64_t rows = tile.plan.getRows();
-  SmallVector<int64_t> accShape = tile.getShape(*getConstantIntValue(tile.sizes[tile.loops.e]));
-  SmallVector<Value> state;
-  for (Value start : getStartValues()) {
-    bool isAccumulator = state.empty();
-    state.push_back(isAccumulator ? tile.filled(accShape, start, "init") : tile.filled({rows}, start, "init"));
-  }
-  return state;
+SmallVector<SmallVector<int64_t>> KeyLoops::getStateShapes(RowTile &tile) {
+  SmallVector<SmallVector<int64_t>> shapes{tile.getShape(*getConstantIntValue(tile.sizes[tile.loops.e]))};
+  shapes.resize(1 + getNormalizer(tile.op).getNumStates(), {tile.plan.getRows()});
+  return shapes;
+}
+
+void KeyLoops::computeCuts() {
+  Value lower = tile.index((*bounds)[ranges.lower]), upper = tile.index((*bounds)[ranges.upper]);
+  Value one = tile.index(rewriter.getIndexAttr(1));
+  auto add = [&](Value a, Value b) -> Value { return rewriter.createOrFold<arith::AddIOp>(loc, a, b); };
+  auto subtract = [&](Value a, Value b) -> Value { return rewriter.createOrFold<arith::SubIOp>(loc, a, b); };
+  auto roundUp = [&](Value keys) {
+    int64_t keyTile = tile.plan.getKeys();
+    AffineExpr whole = rewriter.getAffineSymbolExpr(0).ceilDiv(keyTile) * keyTile;
+    return tile.index(affine::makeComposedFoldedAffineApply(rewriter, loc, whole, {OpFoldResult(keys)}));
+  };
+  // Even parts of what is visited, of whole key tiles.
+  Value most = add(subtract(upper, lower), subtract(tile.numSplits, one));
+  Value part = roundUp(arith::DivUIOp::create(rewriter, loc, most, tile.numSplits));
+  auto cut = [&](Value number) {
+    Value reached = add(lower, arith::MulIOp::create(rewriter, loc, number, part));
+    Value key = arith::MinSIOp::create(rewriter, loc, reached, upper);
+    // A segment of whole tiles is cut between two of them.
+    for (const KeySegment &segment : ranges.segments) {
+      if (segment.kind != KeySegment::Kind::Full && segment.kind != KeySegment::Kind::Tested)
+        continue;
+      Value begin = tile.index((*bounds)[segment.lower]), end = tile.index((*bounds)[segment.upper]);
+      Value isAfter = arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::sgt, key, begin);
+      Value isBefore = arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::slt, key, end);
+      Value isInside = arith::AndIOp::create(rewriter, loc, isAfter, isBefore);
+      Value whole = add(begin, roundUp(subtract(key, begin)));
+      whole = arith::MinSIOp::create(rewriter, loc, whole, end);
+      key = arith::SelectOp::create(rewriter, loc, isInside, whole, key);
+    }
+    return key;
+  };
+  firstKey = cut(tile.split);
+  endKey = cut(add(tile.split, one));
+}
+
+std::pair<OpFoldResult, OpFoldResult> KeyLoops::restrict(unsigned lower, unsigned upper) {
+  OpFoldResult begin = (*bounds)[lower], end = (*bounds)[upper];
+  std::optional<int64_t> from = getConstantIntValue(begin), to = getConstantIntValue(end);
+  if (!firstKey || (from && to && *from >= *to))
+    return {begin, end};
+  return {rewriter.createOrFold<arith::MaxSIOp>(loc, tile.index(begin), firstKey),
+          rewriter.createOrFold<arith::MinSIOp>(loc, tile.index(end), endKey)};
 }
 
 SmallVector<Value> KeyLoops::loop(OpFoldResult lower, OpFoldResult upper, ValueRange init, LoopBody body) {
@@ -204,8 +244,8 @@ SmallVector<Value> KeyLoops::visitMasked(const KeyTile &keys, ValueRange args, T
   return choose(truth.possible, args, visit, [&] { return SmallVector<Value>(args); });
 }
 
-SmallVector<Value> KeyLoops::visitTested(const KeySegment &segment, Value start, ValueRange args, TileBody body) {
-  OpFoldResult upper = (*bounds)[segment.upper];
+SmallVector<Value> KeyLoops::visitTested(const KeySegment &segment, Value start, OpFoldResult upper, ValueRange args,
+                                         TileBody body) {
   AffineExpr s0 = rewriter.getAffineSymbolExpr(0), s1 = rewriter.getAffineSymbolExpr(1);
   int64_t keyTile = tile.plan.getKeys();
   Value number =
@@ -231,10 +271,10 @@ SmallVector<Value> KeyLoops::visitTested(const KeySegment &segment, Value start,
 SmallVector<Value> KeyLoops::visitAll(ValueRange init, TileBody body) {
   SmallVector<Value> state(init);
   for (const KeySegment &segment : ranges.segments) {
-    OpFoldResult lower = (*bounds)[segment.lower], upper = (*bounds)[segment.upper];
-    state = loop(lower, upper, state, [&](Value start, ValueRange args) {
+    auto [lower, upper] = restrict(segment.lower, segment.upper);
+    state = loop(lower, upper, state, [&, upper = upper](Value start, ValueRange args) {
       if (segment.kind == KeySegment::Kind::Tested)
-        return visitTested(segment, start, args, body);
+        return visitTested(segment, start, upper, args, body);
       KeyTile keys = getTile(start, upper, segment.kind == KeySegment::Kind::Full);
       return segment.kind == KeySegment::Kind::Partial ? visitMasked(keys, args, body) : body(keys, args, false);
     });
@@ -258,10 +298,20 @@ SmallVector<Value> KeyLoops::step(const KeyTile &keys, ValueRange state, bool wi
 }
 
 SmallVector<Value> KeyLoops::accumulate() {
-  OpFoldResult lower = (*bounds)[ranges.lower], upper = (*bounds)[ranges.upper];
+  SmallVector<Value> buffers = llvm::map_to_vector(getStateShapes(tile), [&](ArrayRef<int64_t> shape) -> Value {
+    return tensor::EmptyOp::create(rewriter, loc, shape, tile.accumulator);
+  });
+  return accumulate(buffers);
+}
+
+SmallVector<Value> KeyLoops::accumulate(ValueRange buffers) {
+  SmallVector<Value> fresh;
+  for (auto [buffer, start] : llvm::zip_equal(buffers, getStartValues(tile)))
+    fresh.push_back(tile.fill(buffer, start, "init").getResult(0));
+  auto [lower, upper] = restrict(ranges.lower, ranges.upper);
   // A GPU without tensor cores for the type goes key by key anyway: selections cost it nothing, and no second body.
   bool isGuarded = tile.plan.getWarps() && !isNarrow();
-  SmallVector<Value> state = visitAll(freshState(), [&](const KeyTile &keys, ValueRange args, bool withMask) {
+  SmallVector<Value> state = visitAll(fresh, [&](const KeyTile &keys, ValueRange args, bool withMask) {
     return step(keys, args, withMask, isGuarded);
   });
   if (isGuarded || getConstantIntValue(upper) == 0)
@@ -276,9 +326,9 @@ SmallVector<Value> KeyLoops::accumulate() {
   packWideQuery();
   // Refill the state that is there: fresh tensors would be buffers that leave this branch.
   SmallVector<Value> refilled;
-  for (auto [value, start] : llvm::zip_equal(state, getStartValues()))
+  for (auto [value, start] : llvm::zip_equal(state, getStartValues(tile)))
     refilled.push_back(tile.fill(value, start, "redo").getResult(0));
-  SmallVector<Value> again = loop(lower, upper, refilled, [&](Value start, ValueRange args) {
+  SmallVector<Value> again = loop(lower, upper, refilled, [&, upper = upper](Value start, ValueRange args) {
     return step(getTile(start, upper, /*isWhole=*/false), args, !ranges.isKept, /*guarded=*/true);
   });
   scf::YieldOp::create(rewriter, loc, again);

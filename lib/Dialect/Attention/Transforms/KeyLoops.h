@@ -13,12 +13,17 @@ public:
   /// Packs what does not depend on the key and computes the bounds of all loops.
   explicit KeyLoops(RowTile &tile);
 
-  /// The normalizer of the op with the state that the op's results need.
-  NormalizerInterface getNormalizer() const { return normalizer; }
+  /// The normalizer of `op` with the state that the op's results need.
+  static NormalizerInterface getNormalizer(GenericOp op);
+  /// What accumulator and state of a row hold before any key.
+  static llvm::SmallVector<mlir::Value> getStartValues(RowTile &tile);
+  /// Their shapes: acc is over [e, rows], or [rows, e] in orientation rows_major, and each state over [rows].
+  static llvm::SmallVector<llvm::SmallVector<int64_t>> getStateShapes(RowTile &tile);
 
-  /// Visits all keys: acc over [e, rows], or [rows, e] in orientation rows_major, and the states over [rows] of the
-  /// finished row tile.
+  /// Visits all keys, of `tile.split` if it is set: acc and the states after them.
   llvm::SmallVector<mlir::Value> accumulate();
+  /// The same, in `buffers`, whose contents do not matter.
+  llvm::SmallVector<mlir::Value> accumulate(mlir::ValueRange buffers);
   /// Fills `destination`, a slice of the op's weights, with those of the row tile. `state` holds the state tensors,
   /// then the factor, each over [rows].
   mlir::Value writeWeights(llvm::ArrayRef<mlir::Value> state, const TileOperand &destination);
@@ -56,9 +61,10 @@ private:
   /// Maps in the order of a tile op's operands, then `others`. Ops without V have no `value`.
   mlir::ArrayAttr getMaps(const Operands &operands, const TileOperand *value, llvm::ArrayRef<mlir::AffineMap> others);
 
-  /// What accumulator and state of a row hold before any key.
-  llvm::SmallVector<mlir::Value> getStartValues();
-  llvm::SmallVector<mlir::Value> freshState();
+  /// Where the keys of `tile.split` begin and end.
+  void computeCuts();
+  /// The part of [lower, upper) that is of this split.
+  std::pair<mlir::OpFoldResult, mlir::OpFoldResult> restrict(unsigned lower, unsigned upper);
   /// scf.for over the first keys of the tiles of [lower, upper), without iterations nothing.
   llvm::SmallVector<mlir::Value> loop(mlir::OpFoldResult lower, mlir::OpFoldResult upper, mlir::ValueRange init,
                                       LoopBody body);
@@ -70,8 +76,8 @@ private:
   /// One tile whose mask has to be looked at: where a classifier may say that it need not be, `body` in branches.
   llvm::SmallVector<mlir::Value> visitMasked(const KeyTile &keys, mlir::ValueRange args, TileBody body);
   /// One tile of a Tested segment: `body` in branches.
-  llvm::SmallVector<mlir::Value> visitTested(const KeySegment &segment, mlir::Value start, mlir::ValueRange args,
-                                             TileBody body);
+  llvm::SmallVector<mlir::Value> visitTested(const KeySegment &segment, mlir::Value start, mlir::OpFoldResult upper,
+                                             mlir::ValueRange args, TileBody body);
   /// All segments in order, each tile with mask or without.
   llvm::SmallVector<mlir::Value> visitAll(mlir::ValueRange init, TileBody body);
   llvm::SmallVector<mlir::Value> step(const KeyTile &keys, mlir::ValueRange state, bool withMask, bool guarded);
@@ -86,6 +92,8 @@ private:
   GenericOp op;
   KeyRanges ranges;
   std::optional<KeyBounds> bounds;
+  /// Keys of this split, [firstKey, endKey); null without.
+  mlir::Value firstKey, endKey;
   std::optional<TileClassifier> classifier;
   TileOperand query, wideQuery;
   llvm::SmallVector<Source> similarity, score, mask;

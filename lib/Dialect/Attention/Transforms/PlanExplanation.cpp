@@ -85,6 +85,8 @@ static std::string getNumber(PlanAttr plan, StringRef name) {
     return std::to_string(plan.getShortRows());
   if (name == "warps" || name == "stages")
     return std::to_string(name == "warps" ? plan.getWarps() : plan.getStages());
+  if (name == "split")
+    return std::to_string(plan.getSplitKeys());
   int64_t number = name == "rows" ? plan.getRows() : name == "keys" ? plan.getKeys() : plan.getLanes();
   return std::to_string(number);
 }
@@ -148,6 +150,7 @@ void PlanExplanation::printJson(llvm::raw_ostream &os) {
                                                         {"rows", plan.getRows()},
                                                         {"short", plan.getShortRows()},
                                                         {"keys", plan.getKeys()},
+                                                        {"split", plan.getSplitKeys()},
                                                         {"lanes", plan.getLanes()},
                                                         {"register_tile", llvm::json::Array(plan.getRegisterTile())},
                                                         {"precision", stringifyPrecision(plan.getPrecision())}}},

@@ -41,7 +41,7 @@ RowTile RowTile::makeShort(int64_t rows) const {
   RowTile tile(*this);
   tile.plan = PlanAttr::get(plan.getContext(), plan.getAlgorithm(), plan.getOrientation(), rows, /*shortRows=*/0,
                             plan.getKeys(), plan.getLanes(), plan.getRegisterTile(), plan.getPrecision(),
-                            plan.getWarps(), plan.getStages());
+                            plan.getSplitKeys(), plan.getWarps(), plan.getStages());
   return tile;
 }
 

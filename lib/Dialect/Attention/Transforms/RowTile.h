@@ -100,6 +100,8 @@ public:
   llvm::SmallVector<mlir::OpFoldResult> sizes;
   /// The tile's number; its first row, counted from the op's first; and the number of its rows.
   mlir::OpFoldResult number, rowStart, numRows;
+  /// Where keys are divided among threads: the number of parts, and, inside of the loop over them, which one this is.
+  mlir::Value numSplits, split;
 
 private:
   /// Role `produce`: the part of the result of `producer`, an operand with this map, that `slice` is asked for.

@@ -36,6 +36,12 @@ static constexpr int64_t kBusyRows = 8;
 /// for it. K and V themselves are read once per row tile and need no cache.
 static constexpr int64_t kFewestKeys = 32;
 
+/// Row tiles that keep the threads of any machine busy: no more are divided.
+static constexpr int64_t kManyTasks = 256;
+/// Bytes of K and V in a part of the keys of few rows, at least: some microseconds, beside which handing out the part
+/// and merging its state are small. Of many rows a part has this many key tiles.
+static constexpr int64_t kFewestPartBytes = 128 << 10, kFewestPartTiles = 2;
+
 static int64_t getElementBytes(Value tensor) {
   return getElementTypeOrSelf(tensor.getType()).getIntOrFloatBitWidth() / 8;
 }
@@ -85,6 +91,8 @@ private:
   FailureOr<PlanAttr> planFragments();
   PlanAttr planManyRows();
   PlanAttr planFewRows();
+  /// Keys of a part, at least, if keys may be divided among threads, else 0.
+  int64_t planSplit(int64_t rows, int64_t keys, int64_t fewestKeys, StringRef reason);
 
   GenericOp op;
   const TargetDescription &target;
@@ -183,7 +191,35 @@ FailureOr<PlanAttr> Planner::planFragments() {
   }
   because("warps", kWarps, "they share each tile of K and V");
   return PlanAttr::get(op.getContext(), Algorithm::Online, Orientation::RowsMajor, rows, /*shortRows=*/0, keys,
-                       /*lanes=*/32, {kFragmentRows, kFragmentColumns}, precision, kWarps, stages);
+                       /*lanes=*/32, {kFragmentRows, kFragmentColumns}, precision, /*splitKeys=*/0, kWarps, stages);
+}
+
+int64_t Planner::planSplit(int64_t rows, int64_t keys, int64_t fewestKeys, StringRef reason) {
+  int64_t split = llvm::alignTo(fewestKeys, keys), tasks = 1;
+  SmallVector<unsigned> outer(loops.batch);
+  llvm::append_range(outer, loops.row);
+  for (unsigned loop : outer) {
+    bool isTiled = loop == getTiledRowLoop(loops, sizes);
+    int64_t count = isTiled && !ShapedType::isDynamic(sizes[loop]) ? llvm::divideCeil(sizes[loop], rows) : sizes[loop];
+    // Of an unknown size there may be one.
+    tasks *= ShapedType::isDynamic(count) ? 1 : count;
+  }
+  auto kinds = op.getResultKinds().getAsRange<ResultKindAttr>();
+  bool hasWeights = llvm::any_of(kinds, [](ResultKindAttr kind) { return kind.getValue() == ResultKind::Weights; });
+  int64_t allKeys = sizes[loops.key];
+  std::string text = llvm::formatv("with fewer row tiles than threads, parts of at least so many keys: {0}", reason);
+  if (hasWeights) {
+    split = 0;
+    text = "weights need the state of all keys before they can be written";
+  } else if (!ShapedType::isDynamic(allKeys) && allKeys < 2 * split) {
+    text = llvm::formatv("{0} keys are no two parts of {1}", allKeys, split);
+    split = 0;
+  } else if (tasks >= kManyTasks) {
+    text = llvm::formatv("{0} row tiles or more keep any threads busy", tasks);
+    split = 0;
+  }
+  because("split", split, std::move(text));
+  return split;
 }
 
 /// Rows are the lanes.
@@ -255,10 +291,12 @@ PlanAttr Planner::planManyRows() {
     because("keys", keys,
             llvm::formatv("{0} keys x {1} rows x {2} bytes of scores <= {3}, {4}, up to a multiple of {5}; {6}", scores,
                           rows, accBytes, scoreBytes, scoreRoom, blockRows, fits));
+  int64_t split =
+      planSplit(rows, keys, kFewestPartTiles * keys, llvm::formatv("{0} key tiles", kFewestPartTiles).str());
   because("precision", stringifyPrecision(precision),
           obstacle.empty() ? "the machine multiplies pairs of bf16, which Q, K and V hold, and D is even" : obstacle);
   return PlanAttr::get(op.getContext(), Algorithm::Online, Orientation::RowsMinor, rows, shortRows, keys, lanes,
-                       {blockRows, columns}, precision);
+                       {blockRows, columns}, precision, split);
 }
 
 /// Lanes are neighbours in a row of K, V or scores.
@@ -282,13 +320,15 @@ PlanAttr Planner::planFewRows() {
   because("keys", keys,
           llvm::formatv("rows of K and V of {0} bytes a key, a power of two from {1} to {2}, in {3} bytes, {4} of L1",
                         keyBytes, kFewestStreamed, kMostStreamed, room, queryRows < kBusyRows ? "a quarter" : "half"));
+  int64_t split = planSplit(queryRows, keys, llvm::bit_ceil(uint64_t(llvm::divideCeil(kFewestPartBytes, keyBytes))),
+                            llvm::formatv("{0} bytes of K and V, up to a power of two", kFewestPartBytes).str());
   std::string obstacle = whyNotBf16(op, sizes[loops.d], target);
   Precision precision = obstacle.empty() ? Precision::BF16 : Precision::Accumulator;
   because("precision", stringifyPrecision(precision),
           obstacle.empty() ? "the machine multiplies pairs of bf16 along rows of K; V is converted in registers"
                            : obstacle + ": K and V are converted in registers");
   return PlanAttr::get(op.getContext(), Algorithm::Online, Orientation::RowsMajor, queryRows, /*shortRows=*/0, keys,
-                       lanes, {blockRows, columns}, precision);
+                       lanes, {blockRows, columns}, precision, split);
 }
 
 FailureOr<PlanChoice> attn::choosePlan(GenericOp op, const TargetDescription &target) {

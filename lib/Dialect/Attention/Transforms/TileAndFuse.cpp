@@ -8,10 +8,12 @@
 #include "KeyLoops.h"
 #include "Producers.h"
 #include "RowTile.h"
+#include "SplitKeys.h"
 #include "attn/Analysis/LoopSizes.h"
 #include "attn/Dialect/Attention/Transforms/Transforms.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -36,6 +38,9 @@ static FailureOr<PlanAttr> checkTileable(GenericOp op, const LoopInfo &loops, Ar
     if (value == ResultKind::TopkValues || value == ResultKind::TopkIndices)
       return op.emitError("result '") << stringifyResultKind(value)
                                       << "' cannot be compiled yet: ask for 'weights' and rank them";
+    if (value == ResultKind::Weights && plan.getSplitKeys())
+      return op.emitError("cannot tile result 'weights' with 'split' = ")
+             << plan.getSplitKeys() << ": weights of any key need the states of all, expects a plan without 'split'";
   }
   for (auto [loop, letter] : {std::pair(loops.d, "D"), std::pair(loops.e, "Dv")}) {
     if (ShapedType::isDynamic(sizes[loop]))
@@ -62,7 +67,8 @@ static FailureOr<PlanAttr> checkTileable(GenericOp op, const LoopInfo &loops, Ar
 }
 
 /// Finishes a row tile: one result for each of the op's, to be inserted into `outs`; null where there is no slot.
-static SmallVector<Value> finishRows(RowTile &tile, KeyLoops &keyLoops, ArrayRef<Value> accAndState,
+/// Weights are a second visit by `keyLoops`, which without them may be null.
+static SmallVector<Value> finishRows(RowTile &tile, KeyLoops *keyLoops, ArrayRef<Value> accAndState,
                                      ArrayRef<TileOperand> outs) {
   RewriterBase &rewriter = tile.rewriter;
   GenericOp op = tile.op;
@@ -105,7 +111,7 @@ static SmallVector<Value> finishRows(RowTile &tile, KeyLoops &keyLoops, ArrayRef
     validState.push_back(tile.getValidRows(state));
   auto finalize = FinalizeOp::create(
       rewriter, tile.loc, TypeRange(ValueRange(inits)), tile.getValidRows(accAndState.front()), validState, operands,
-      inits, rewriter.getArrayAttr(kinds), rewriter.getAffineMapArrayAttr(maps), keyLoops.getNormalizer());
+      inits, rewriter.getArrayAttr(kinds), rewriter.getAffineMapArrayAttr(maps), KeyLoops::getNormalizer(op));
   SmallVector<Value> results(finalize.getResults());
   Value validFactor = results.pop_back_val();
   if (weights < 0)
@@ -119,34 +125,25 @@ static SmallVector<Value> finishRows(RowTile &tile, KeyLoops &keyLoops, ArrayRef
   SmallVector<Value> state(accAndState.drop_front());
   state.push_back(factor);
   Value slot = outs[weights].value;
-  results.insert(results.begin() + weights, slot ? keyLoops.writeWeights(state, outs[weights]) : slot);
+  results.insert(results.begin() + weights, slot ? keyLoops->writeWeights(state, outs[weights]) : slot);
   return results;
 }
 
-/// All of a row tile: one result for each of the op's, null where there is no slot.
-static SmallVector<Value> tileRows(RowTile &tile, ArrayRef<TileOperand> outs) {
-  KeyLoops keyLoops(tile);
-  SmallVector<Value> accAndState = keyLoops.accumulate();
-  return finishRows(tile, keyLoops, accAndState, outs);
-}
-
-/// A row tile with scratch of `shortRows` rows where that many do, else of all. With 64 rows a tile, the last one of
-/// N = 65 would else take as long as the first.
-static SmallVector<Value> tileByLength(RowTile &tile, int64_t shortRows, ArrayRef<TileOperand> outs) {
+/// An scf.if whose branches each give the results of the row tile.
+static SmallVector<Value> chooseRows(RowTile &tile, Value condition, ArrayRef<TileOperand> outs,
+                                     function_ref<SmallVector<Value>()> ifTrue,
+                                     function_ref<SmallVector<Value>()> ifFalse) {
   RewriterBase &rewriter = tile.rewriter;
   SmallVector<Type> types;
   for (const TileOperand &out : outs)
     if (out.value)
       types.push_back(out.value.getType());
-  Value isShort = arith::CmpIOp::create(rewriter, tile.loc, arith::CmpIPredicate::sle, tile.index(tile.numRows),
-                                        tile.index(rewriter.getIndexAttr(shortRows)));
-  auto branch = scf::IfOp::create(rewriter, tile.loc, types, isShort, /*withElseRegion=*/true);
-  RowTile shortTile = tile.makeShort(shortRows);
-  for (auto [region, part] :
-       {std::pair(&branch.getThenRegion(), &shortTile), std::pair(&branch.getElseRegion(), &tile)}) {
+  auto branch = scf::IfOp::create(rewriter, tile.loc, types, condition, /*withElseRegion=*/true);
+  for (auto [region, build] :
+       {std::pair(&branch.getThenRegion(), ifTrue), std::pair(&branch.getElseRegion(), ifFalse)}) {
     OpBuilder::InsertionGuard guard(rewriter);
     rewriter.setInsertionPointToStart(&region->front());
-    SmallVector<Value> yielded = tileRows(*part, outs);
+    SmallVector<Value> yielded = build();
     llvm::erase(yielded, Value());
     scf::YieldOp::create(rewriter, tile.loc, yielded);
   }
@@ -155,6 +152,32 @@ static SmallVector<Value> tileByLength(RowTile &tile, int64_t shortRows, ArrayRe
   for (const TileOperand &out : outs)
     results.push_back(out.value ? branch.getResult(next++) : Value());
   return results;
+}
+
+/// All of a row tile: one result for each of the op's, null where there is no slot.
+static SmallVector<Value> tileRows(RowTile &tile, ArrayRef<TileOperand> outs) {
+  if (!tile.numSplits) {
+    KeyLoops keyLoops(tile);
+    SmallVector<Value> accAndState = keyLoops.accumulate();
+    return finishRows(tile, &keyLoops, accAndState, outs);
+  }
+  SmallVector<Value> partials = accumulateSplits(tile);
+  // The two are finished apart: a choice between their states would make one buffer of both.
+  Value isSplit = arith::CmpIOp::create(tile.rewriter, tile.loc, arith::CmpIPredicate::sgt, tile.numSplits,
+                                        tile.index(tile.rewriter.getIndexAttr(1)));
+  return chooseRows(
+      tile, isSplit, outs, [&] { return finishRows(tile, nullptr, mergeSplits(tile, partials), outs); },
+      [&] { return finishRows(tile, nullptr, getOnlySplit(tile, partials), outs); });
+}
+
+/// A row tile with scratch of `shortRows` rows where that many do, else of all. With 64 rows a tile, the last one of
+/// N = 65 would else take as long as the first.
+static SmallVector<Value> tileByLength(RowTile &tile, int64_t shortRows, ArrayRef<TileOperand> outs) {
+  Value isShort = arith::CmpIOp::create(tile.rewriter, tile.loc, arith::CmpIPredicate::sle, tile.index(tile.numRows),
+                                        tile.index(tile.rewriter.getIndexAttr(shortRows)));
+  RowTile shortTile = tile.makeShort(shortRows);
+  return chooseRows(
+      tile, isShort, outs, [&] { return tileRows(shortTile, outs); }, [&] { return tileRows(tile, outs); });
 }
 
 FailureOr<scf::ForallOp> attn::tileAttention(RewriterBase &rewriter, GenericOp op) {
@@ -177,6 +200,13 @@ FailureOr<scf::ForallOp> attn::tileAttention(RewriterBase &rewriter, GenericOp o
   SmallVector<OpFoldResult> counts = llvm::map_to_vector(fixedLoops, [&](unsigned loop) { return sizes[loop]; });
   AffineExpr tiles = rewriter.getAffineSymbolExpr(0).ceilDiv(plan->getRows());
   counts.push_back(affine::makeComposedFoldedAffineApply(rewriter, loc, tiles, {sizes[rowLoop]}));
+  Value numSplits;
+  if (plan->getSplitKeys()) {
+    AffineExpr parts = rewriter.getAffineSymbolExpr(0).floorDiv(plan->getSplitKeys());
+    OpFoldResult limit = affine::makeComposedFoldedAffineApply(rewriter, loc, parts, {sizes[loops.key]});
+    if (getConstantIntValue(limit).value_or(2) > 1)
+      numSplits = NumSplitsOp::create(rewriter, loc, getValueOrCreateConstantIndexOp(rewriter, loc, limit));
+  }
   auto forall = scf::ForallOp::create(rewriter, loc, counts, op.getInits(), /*mapping=*/std::nullopt);
   forall->setAttr(kPlanName, *plan);
   if (llvm::any_of(counts, [](OpFoldResult count) { return getConstantIntValue(count) == 0; })) {
@@ -190,6 +220,7 @@ FailureOr<scf::ForallOp> attn::tileAttention(RewriterBase &rewriter, GenericOp o
   for (auto [loop, iv] : llvm::zip(fixedLoops, ivs))
     fixed[loop] = iv;
   RowTile tile(rewriter, op, rowLoop, *plan, sizes, fixed, ivs.back());
+  tile.numSplits = numSplits;
   KeyTile allKeys{rewriter.getIndexAttr(0), sizes[loops.key]};
   unsigned firstOut = op.getIndexingMaps().size() - op.getInits().size();
   SmallVector<AffineMap> outMaps;

@@ -26,6 +26,13 @@ func.func private @plan_c4_short() attributes {
 
 // -----
 
+// C5
+// expected-error @+2 {{expects 'split' to be at least 'keys', or 0, got 95 and 96}}
+func.func private @plan_c5_split() attributes {
+  p = #attn.plan<online, rows_minor, rows = 64, keys = 96 split 95, lanes = 16, register_tile = [4, 4]>}
+
+// -----
+
 // expected-error @+2 {{expects 'register_tile' to be [rows, vectors], both at least 1, got [4]}}
 func.func private @plan_c3_length() attributes {
   p = #attn.plan<online, rows_minor, rows = 64, keys = 96, lanes = 16, register_tile = [4]>}

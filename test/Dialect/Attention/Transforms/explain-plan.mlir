@@ -25,12 +25,13 @@
 //   exponentials 16 * 230 * 3
 //   bytes        4 * 3 * (70 * 8 + 70 * 12 + 230 * (8 + 12)), and 4 * 3 * (70 * 8 + 90 * 8 + 90 * 12 + 70 * 12)
 
-// CHECK: explain-plan.mlir:[[@LINE+15]]:8: plan of 'attn.generic' in @causal: online, rows_minor
+// CHECK: explain-plan.mlir:[[@LINE+16]]:8: plan of 'attn.generic' in @causal: online, rows_minor
 // CHECK-NEXT:   lanes         = 8        a vector register of 256 bits / 32 bits of a score
 // CHECK-NEXT:   rows          = 16       given; would be 64: query rows that share each load of K and V: at most 64
 // CHECK-NEXT:   short         = 0        given; would be 8: 70 query rows leave 6 for a last row tile that is not whole
 // CHECK-NEXT:   register_tile = [6, 2]   6 x 2 accumulators <= 12 of 16 registers; 2 <= 2 vectors, a divisor of the 8 of a row tile
 // CHECK-NEXT:   keys          = 20       given; would be 66: 64 keys x 64 rows x 4 bytes of scores <= 16384, half of L1, up to a multiple of 6; live bytes 27296 <= 262144, half of L2
+// CHECK-NEXT:   split         = 0        90 keys are no two parts of 132
 // CHECK-NEXT:   precision     = accumulator Q, K and V are not all bf16
 // CHECK-NEXT:   sizes: batches 3, rows 70 (70 in tiles), keys 90, D 8, Dv 12
 // CHECK-NEXT:   bytes live in the loop over keys: 4160
@@ -53,7 +54,7 @@ func.func @causal(%q: tensor<3x70x8xf32>, %k: tensor<3x90x8xf32>, %v: tensor<3x9
 }
 
 // JSON: "bytes": {"streamed": 72000, "tensors": 38400}, "explain": "plan", "exponentials": 11040, "flops": {"dense": 756000, "visited": 441600}, "function": "causal", "key_tiles": {"all": 75, "at_most": false, "masked": 24, "visited": 42}, "live_bytes": 4160
-// JSON-SAME: "plan": {"algorithm": "online", "keys": 20, "lanes": 8, "orientation": "rows_minor", "precision": "accumulator", "register_tile": [6, 2], "rows": 16, "short": 0}
+// JSON-SAME: "plan": {"algorithm": "online", "keys": 20, "lanes": 8, "orientation": "rows_minor", "precision": "accumulator", "register_tile": [6, 2], "rows": 16, "short": 0, "split": 0}
 // JSON-SAME: {"chosen": "66", "name": "keys", "reason": "64 keys x
 // JSON-SAME: "value": "20"}
 // JSON-SAME: "sizes": {"batches": [3], "d": 8, "dv": 12, "keys": 90, "rows": [70], "tiled_rows": 70}, "tasks": 15}

@@ -12,9 +12,9 @@
 // Sizes of the problem may be unknown; tiles follow from registers (lanes, register_tile) and caches (keys).
 
 // CHECK-LABEL: func.func @unknown_sizes
-//      AVX512:   attn.plan = #attn.plan<online, rows_minor, rows = 64 short 16, keys = 64, lanes = 16, register_tile = [4, 4]>
-//        AVX2:   attn.plan = #attn.plan<online, rows_minor, rows = 64 short 16, keys = 66, lanes = 8, register_tile = [6, 2]>
-//         SSE:   attn.plan = #attn.plan<online, rows_minor, rows = 64 short 16, keys = 66, lanes = 4, register_tile = [6, 2]>
+//      AVX512:   attn.plan = #attn.plan<online, rows_minor, rows = 64 short 16, keys = 64 split 128, lanes = 16, register_tile = [4, 4]>
+//        AVX2:   attn.plan = #attn.plan<online, rows_minor, rows = 64 short 16, keys = 66 split 132, lanes = 8, register_tile = [6, 2]>
+//         SSE:   attn.plan = #attn.plan<online, rows_minor, rows = 64 short 16, keys = 66 split 132, lanes = 4, register_tile = [6, 2]>
 //      REMARK: [Passed] select-plan | {{.*}}keys=66, lanes=8, register-rows=6, register-vectors=2, rows=64
 func.func @unknown_sizes(%q: tensor<?x?x64xf32>, %k: tensor<?x?x64xf32>, %v: tensor<?x?x48xf32>,
                          %o: tensor<?x?x48xf32>) -> tensor<?x?x48xf32> {
@@ -27,9 +27,9 @@ func.func @unknown_sizes(%q: tensor<?x?x64xf32>, %k: tensor<?x?x64xf32>, %v: ten
 // instead.
 
 // CHECK-LABEL: func.func @few_rows
-//      AVX512:   rows_minor, rows = 32, keys = 128, lanes = 16, register_tile = [8, 2]
-//        AVX2:   rows_minor, rows = 24, keys = 120, lanes = 8, register_tile = [12, 1]
-//         SSE:   rows_minor, rows = 20, keys = 120, lanes = 4, register_tile = [12, 1]
+//      AVX512:   rows_minor, rows = 32, keys = 128 split 256, lanes = 16, register_tile = [8, 2]
+//        AVX2:   rows_minor, rows = 24, keys = 120 split 240, lanes = 8, register_tile = [12, 1]
+//         SSE:   rows_minor, rows = 20, keys = 120 split 240, lanes = 4, register_tile = [12, 1]
 func.func @few_rows(%q: tensor<2x19x64xf32>, %k: tensor<2x?x64xf32>, %v: tensor<2x?x48xf32>,
                     %o: tensor<2x19x48xf32>) -> tensor<2x19x48xf32> {
   %0 = attn.generic ins(%q, %k, %v : tensor<2x19x64xf32>, tensor<2x?x64xf32>, tensor<2x?x48xf32>)
@@ -40,13 +40,13 @@ func.func @few_rows(%q: tensor<2x19x64xf32>, %k: tensor<2x?x64xf32>, %v: tensor<
 // Of a known number of rows the last tile is as short as it can be: 77 = 64 + 13. On wide vectors 51 rows are as many as 64.
 
 // CHECK-LABEL: func.func @last_tile_is_short
-//      AVX512:   rows = 64 short 16, keys = 64, lanes = 16
-//        AVX2:   rows = 64 short 16, keys = 66, lanes = 8
-//         SSE:   rows = 64 short 16, keys = 66, lanes = 4
+//      AVX512:   rows = 64 short 16, keys = 64 split 128, lanes = 16
+//        AVX2:   rows = 64 short 16, keys = 66 split 132, lanes = 8
+//         SSE:   rows = 64 short 16, keys = 66 split 132, lanes = 4
 // CHECK-LABEL: func.func @last_tile_is_almost_whole
-//      AVX512:   rows = 64, keys = 64, lanes = 16
-//        AVX2:   rows = 64 short 56, keys = 66, lanes = 8
-//         SSE:   rows = 64 short 52, keys = 66, lanes = 4
+//      AVX512:   rows = 64, keys = 64 split 128, lanes = 16
+//        AVX2:   rows = 64 short 56, keys = 66 split 132, lanes = 8
+//         SSE:   rows = 64 short 52, keys = 66 split 132, lanes = 4
 func.func @last_tile_is_short(%q: tensor<2x77x64xf32>, %k: tensor<2x?x64xf32>, %v: tensor<2x?x48xf32>,
                               %o: tensor<2x77x48xf32>) -> tensor<2x77x48xf32> {
   %0 = attn.generic ins(%q, %k, %v : tensor<2x77x64xf32>, tensor<2x?x64xf32>, tensor<2x?x48xf32>)
@@ -64,9 +64,9 @@ func.func @last_tile_is_almost_whole(%q: tensor<2x115x64xf32>, %k: tensor<2x?x64
 // one vector at most, lanes are neighbours in a row of K or V: 3 vectors of 16, or 6 of 8, are one row of V.
 
 // CHECK-LABEL: func.func @decode_tiles_the_group
-//      AVX512:   rows_major, rows = 8, keys = 32, lanes = 16, register_tile = [5, 3]>
-//        AVX2:   rows_major, rows = 8, keys = 32, lanes = 8, register_tile = [2, 6]>
-//         SSE:   rows_minor, rows = 8, keys = 126, lanes = 4, register_tile = [6, 2]>
+//      AVX512:   rows_major, rows = 8, keys = 32 split 512, lanes = 16, register_tile = [5, 3]>
+//        AVX2:   rows_major, rows = 8, keys = 32 split 512, lanes = 8, register_tile = [2, 6]>
+//         SSE:   rows_minor, rows = 8, keys = 126 split 252, lanes = 4, register_tile = [6, 2]>
 func.func @decode_tiles_the_group(%q: tensor<3x8x1x64xf32>, %k: tensor<3x?x64xf32>, %v: tensor<3x?x48xf32>,
                                   %o: tensor<3x8x1x48xf32>) -> tensor<3x8x1x48xf32> {
   %0 = attn.generic ins(%q, %k, %v : tensor<3x8x1x64xf32>, tensor<3x?x64xf32>, tensor<3x?x48xf32>)
@@ -81,8 +81,8 @@ func.func @decode_tiles_the_group(%q: tensor<3x8x1x64xf32>, %k: tensor<3x?x64xf3
 // visit.
 
 // CHECK-LABEL: func.func @one_row
-//      AVX512:   rows_major, rows = 1, keys = 16, lanes = 16, register_tile = [1, 8], precision = bf16>
-//        AVX2:   rows_major, rows = 1, keys = 16, lanes = 8, register_tile = [1, 8]>
+//      AVX512:   rows_major, rows = 1, keys = 16 split 512, lanes = 16, register_tile = [1, 8], precision = bf16>
+//        AVX2:   rows_major, rows = 1, keys = 16 split 512, lanes = 8, register_tile = [1, 8]>
 func.func @one_row(%q: tensor<3x1x64xbf16>, %k: tensor<3x?x64xbf16>, %v: tensor<3x?x128xbf16>,
                    %o: tensor<3x1x128xbf16>) -> tensor<3x1x128xbf16> {
   %0 = attn.generic ins(%q, %k, %v : tensor<3x1x64xbf16>, tensor<3x?x64xbf16>, tensor<3x?x128xbf16>)
@@ -106,7 +106,7 @@ func.func @nine_rows(%q: tensor<3x9x64xbf16>, %k: tensor<3x?x64xbf16>, %v: tenso
 // would not fit half of 512 KiB, but fewer than 32 keys would make acc the bottleneck.
 
 // CHECK-LABEL: func.func @large_head
-//        AVX2:   rows = 64 short 16, keys = 36, lanes = 8, register_tile = [6, 2]
+//        AVX2:   rows = 64 short 16, keys = 36 split 72, lanes = 8, register_tile = [6, 2]
 func.func @large_head(%q: tensor<2x?x576xf32>, %k: tensor<2x?x576xf32>, %v: tensor<2x?x512xf32>,
                       %o: tensor<2x?x512xf32>) -> tensor<2x?x512xf32> {
   %0 = attn.generic ins(%q, %k, %v : tensor<2x?x576xf32>, tensor<2x?x576xf32>, tensor<2x?x512xf32>)
@@ -117,7 +117,7 @@ func.func @large_head(%q: tensor<2x?x576xf32>, %k: tensor<2x?x576xf32>, %v: tens
 // Lanes count elements of the accumulator: f64 has half as many.
 
 // CHECK-LABEL: func.func @double
-//      AVX512:   rows = 64 short 16, keys = 32, lanes = 8, register_tile = [4, 4]
+//      AVX512:   rows = 64 short 16, keys = 32 split 64, lanes = 8, register_tile = [4, 4]
 func.func @double(%q: tensor<2x?x64xf64>, %k: tensor<2x?x64xf64>, %v: tensor<2x?x48xf64>,
                   %o: tensor<2x?x48xf64>) -> tensor<2x?x48xf64> {
   %0 = attn.generic ins(%q, %k, %v : tensor<2x?x64xf64>, tensor<2x?x64xf64>, tensor<2x?x48xf64>)
@@ -158,4 +158,36 @@ func.func @plan_is_kept(%q: tensor<2x?x64xf32>, %k: tensor<2x?x64xf32>, %v: tens
     outs(out %o : tensor<2x?x48xf32>) maps [#q, #k, #v, #o] normalizer(#attn.softmax)
     {attn.plan = #attn.plan<online, rows_minor, rows = 32, keys = 24, lanes = 16, register_tile = [2, 2]>}
   return %0 : tensor<2x?x48xf32>
+}
+
+// Keys are divided among threads where there may be few row tiles: not with 256 of them, not with fewer keys than two
+// parts, and not with weights, which need the state of all keys.
+
+// CHECK-LABEL: func.func @many_tasks
+//       CHECK:   rows = 64, keys = {{[0-9]+}}, lanes
+func.func @many_tasks(%q: tensor<64x256x64xf32>, %k: tensor<64x?x64xf32>, %v: tensor<64x?x48xf32>,
+                      %o: tensor<64x256x48xf32>) -> tensor<64x256x48xf32> {
+  %0 = attn.generic ins(%q, %k, %v : tensor<64x256x64xf32>, tensor<64x?x64xf32>, tensor<64x?x48xf32>)
+    outs(out %o : tensor<64x256x48xf32>) maps [#q, #k, #v, #o] normalizer(#attn.softmax)
+  return %0 : tensor<64x256x48xf32>
+}
+
+// CHECK-LABEL: func.func @few_keys
+//       CHECK:   keys = {{[0-9]+}}, lanes
+func.func @few_keys(%q: tensor<2x64x64xf32>, %k: tensor<2x127x64xf32>, %v: tensor<2x127x48xf32>,
+                    %o: tensor<2x64x48xf32>) -> tensor<2x64x48xf32> {
+  %0 = attn.generic ins(%q, %k, %v : tensor<2x64x64xf32>, tensor<2x127x64xf32>, tensor<2x127x48xf32>)
+    outs(out %o : tensor<2x64x48xf32>) maps [#q, #k, #v, #o] normalizer(#attn.softmax)
+  return %0 : tensor<2x64x48xf32>
+}
+
+// CHECK-LABEL: func.func @weights
+//       CHECK:   keys = {{[0-9]+}}, lanes
+#w = affine_map<(b, i, j, d, e) -> (b, i, j)>
+func.func @weights(%q: tensor<2x?x64xf32>, %k: tensor<2x?x64xf32>, %v: tensor<2x?x48xf32>,
+                   %o: tensor<2x?x48xf32>, %w: tensor<2x?x?xf32>) -> (tensor<2x?x48xf32>, tensor<2x?x?xf32>) {
+  %0:2 = attn.generic ins(%q, %k, %v : tensor<2x?x64xf32>, tensor<2x?x64xf32>, tensor<2x?x48xf32>)
+    outs(out %o : tensor<2x?x48xf32>, weights %w : tensor<2x?x?xf32>) maps [#q, #k, #v, #o, #w]
+    normalizer(#attn.softmax)
+  return %0#0, %0#1 : tensor<2x?x48xf32>, tensor<2x?x?xf32>
 }

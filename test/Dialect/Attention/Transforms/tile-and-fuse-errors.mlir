@@ -81,3 +81,21 @@ func.func @no_rows(%q: tensor<0x4xf32>, %k: tensor<7x4xf32>, %v: tensor<7x3xf32>
     outs(out %o : tensor<0x3xf32>) maps [#q, #k, #v, #o] normalizer(#attn.softmax) {attn.plan = #plan}
   return %0 : tensor<0x3xf32>
 }
+
+// -----
+
+#q = affine_map<(i, j, d, e) -> (i, d)>
+#k = affine_map<(i, j, d, e) -> (j, d)>
+#v = affine_map<(i, j, d, e) -> (j, e)>
+#o = affine_map<(i, j, d, e) -> (i, e)>
+#w = affine_map<(i, j, d, e) -> (i, j)>
+
+func.func @split_weights(%q: tensor<5x4xf32>, %k: tensor<7x4xf32>, %v: tensor<7x3xf32>, %o: tensor<5x3xf32>,
+                         %w: tensor<5x7xf32>) -> (tensor<5x3xf32>, tensor<5x7xf32>) {
+  // expected-error @below {{cannot tile result 'weights' with 'split' = 8: weights of any key need the states of all, expects a plan without 'split'}}
+  %0:2 = attn.generic ins(%q, %k, %v : tensor<5x4xf32>, tensor<7x4xf32>, tensor<7x3xf32>)
+    outs(out %o : tensor<5x3xf32>, weights %w : tensor<5x7xf32>) maps [#q, #k, #v, #o, #w]
+    normalizer(#attn.softmax)
+    {attn.plan = #attn.plan<online, rows_minor, rows = 8, keys = 4 split 8, lanes = 8, register_tile = [2, 1]>}
+  return %0#0, %0#1 : tensor<5x3xf32>, tensor<5x7xf32>
+}

@@ -83,4 +83,5 @@ def main():
     finish(2 * len(sizes), failed)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -166,4 +166,5 @@ def main():
     finish(2 * len(sizes), failed)
 
 
-main()
+if __name__ == "__main__":
+    main()

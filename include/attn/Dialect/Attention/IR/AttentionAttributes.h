@@ -54,6 +54,11 @@ constexpr llvm::StringLiteral kArgumentName = "attn.name";
 /// bound.
 constexpr llvm::StringLiteral kNonPositiveName = "attn.non_positive";
 
+/// The op that asks the call how many parts keys are divided into. Targets answer it, and see no other op.
+constexpr llvm::StringLiteral kNumSplitsOpName = "attn.num_splits";
+/// Discardable unit attribute of the scf.forall over those parts, inside the loop over row tiles.
+constexpr llvm::StringLiteral kSplitName = "attn.split";
+
 } // namespace attn
 
 #endif // ATTN_DIALECT_ATTENTION_IR_ATTENTIONATTRIBUTES_H

@@ -127,6 +127,8 @@ def Attn_PlanAttr : Attn_Attr<"Plan", "plan"> {
       as [rows, keys], for so few rows that most lanes would be idle: lanes are neighbours in a row of K, V or scores.
     * `rows`, `keys`: size of a row tile and of a key tile, in rows. `short`: where a row tile has at most so many rows
       left, as the last of N may, it is done in tiles of that size; 0, the default, for never.
+    * `split`: the keys of a row tile may be divided among threads, into parts of at least so many keys on average, whose
+      states are merged; 0, the default, for never. How many parts there are is decided by the call: `attn.num_splits`.
     * `lanes`: f32 elements of one vector register. `register_tile`: [rows, vectors] of the block of accumulators that a
       contraction keeps in registers. On tiles of fewer vectors it takes as many more rows.
     * `precision`: `accumulator`, the default, multiplies in the accumulator's type; `bf16` and `f16` take Q, K, V as they
@@ -141,7 +143,8 @@ def Attn_PlanAttr : Attn_Attr<"Plan", "plan"> {
     * C2 `rows` is a multiple of `lanes` in orientation `rows_minor`.
     * C3 `register_tile` has two entries, both at least 1.
     * C4 `short` is 0, or, in orientation `rows_minor`, a multiple of `lanes` less than `rows`.
-    * C5 with `warps`, the orientation is `rows_major`, `rows` is 16 times `warps`, and `keys` a multiple of 16; `stages`
+    * C5 `split` is 0 or at least `keys`.
+    * C6 with `warps`, the orientation is `rows_major`, `rows` is 16 times `warps`, and `keys` a multiple of 16; `stages`
       go with `warps`.
 
     ```mlir
@@ -151,7 +154,7 @@ def Attn_PlanAttr : Attn_Attr<"Plan", "plan"> {
     #attn.plan<online, rows_minor, rows = 64 short 16, keys = 128, lanes = 16, register_tile = [4, 4], precision = bf16>
     ```
     ```mlir
-    #attn.plan<online, rows_major, rows = 4, keys = 128, lanes = 16, register_tile = [4, 4]>
+    #attn.plan<online, rows_major, rows = 4, keys = 32 split 256, lanes = 16, register_tile = [4, 4]>
     ```
     ```mlir
     #attn.plan<online, rows_major, rows = 64, keys = 64, lanes = 32, register_tile = [16, 8], precision = f16, warps = 4,
@@ -161,20 +164,22 @@ def Attn_PlanAttr : Attn_Attr<"Plan", "plan"> {
   let parameters = (ins EnumParameter<Attn_Algorithm>:$algorithm, EnumParameter<Attn_Orientation>:$orientation,
                         "int64_t":$rows, DefaultValuedParameter<"int64_t", "0">:$shortRows, "int64_t":$keys,
                         "int64_t":$lanes, ArrayRefParameter<"int64_t">:$registerTile, Attn_PrecisionParameter:$precision,
+                        DefaultValuedParameter<"int64_t", "0">:$splitKeys,
                         DefaultValuedParameter<"int64_t", "0">:$warps, DefaultValuedParameter<"int64_t", "0">:$stages);
   let builders = [
     /// A plan for a CPU.
     AttrBuilder<(ins "::attn::Algorithm":$algorithm, "::attn::Orientation":$orientation, "int64_t":$rows,
                      "int64_t":$shortRows, "int64_t":$keys, "int64_t":$lanes,
-                     "::llvm::ArrayRef<int64_t>":$registerTile, "::attn::Precision":$precision), [{
-      return $_get($_ctxt, algorithm, orientation, rows, shortRows, keys, lanes, registerTile, precision, /*warps=*/0,
-                   /*stages=*/0);
+                     "::llvm::ArrayRef<int64_t>":$registerTile, "::attn::Precision":$precision,
+                     CArg<"int64_t", "0">:$splitKeys), [{
+      return $_get($_ctxt, algorithm, orientation, rows, shortRows, keys, lanes, registerTile, precision, splitKeys,
+                   /*warps=*/0, /*stages=*/0);
     }]>
   ];
   let assemblyFormat = [{
-    `<` $algorithm `,` $orientation `,` `rows` `=` $rows (`short` $shortRows^)? `,` `keys` `=` $keys `,`
-    `lanes` `=` $lanes `,` `register_tile` `=` `[` $registerTile `]` (`,` `precision` `=` $precision^)?
-    (`,` `warps` `=` $warps^)? (`,` `stages` `=` $stages^)? `>`
+    `<` $algorithm `,` $orientation `,` `rows` `=` $rows (`short` $shortRows^)? `,`
+    `keys` `=` $keys (`split` $splitKeys^)? `,` `lanes` `=` $lanes `,` `register_tile` `=` `[` $registerTile `]`
+    (`,` `precision` `=` $precision^)? (`,` `warps` `=` $warps^)? (`,` `stages` `=` $stages^)? `>`
   }];
   let genVerifyDecl = 1;
 }

@@ -421,6 +421,25 @@ def Attn_WeightsOp : Attn_Op<"weights", [Pure, AttrSizedOperandSegments, Isolate
   }];
 }
 
+def Attn_NumSplitsOp : Attn_Op<"num_splits", [Pure]> {
+  let summary = "Into how many parts the keys of a row tile are divided";
+  let description = [{
+    A number from 1 to `max(limit, 1)`, the same wherever one call asks. Which one is the caller's choice: as many as keep
+    its threads busy. Every choice gives the same results up to the rounding of `attn.merge`, so a program with this op
+    means one thing, and a target answers when it knows the threads.
+
+    **Source**: split keys are Dao et al. 2023 (flash-decoding).
+
+    ```mlir
+    %limit = arith.constant 16 : index
+    %splits = attn.num_splits at_most(%limit)
+    ```
+  }];
+  let arguments = (ins Index:$limit);
+  let results = (outs Index:$result);
+  let assemblyFormat = "`at_most` `(` $limit `)` attr-dict";
+}
+
 def Attn_MergeOp : Attn_Op<"merge", [Pure, AttrSizedOperandSegments, DeclareOpInterfaceMethods<InferTypeOpInterface>,
                                      DestinationStyleOpInterface]> {
   let summary = "Combine the partial results of two groups of keys";
