@@ -98,10 +98,10 @@ def AttnExpandMathPass : Pass<"attn-expand-math", "::mlir::func::FuncOp"> {
   let description = [{
     **Takes** `math` ops on f32 scalars and vectors. **Leaves** `math.fma` and what has an instruction (abs, sqrt, floor,
     ceil, roundeven, trunc, copysign). `exp2` becomes a polynomial of degree 5 (relative error 1.5e-7 before rounding,
-    2^0 = 1 exactly; 0 below 2^-126, without scalef already below 2^-125.5; inf from 2^128, NaN stays NaN); the others
-    take upstream's polynomial forms. 1 / x with the flag arcp becomes an estimate and a step of Newton on vectors of 512
-    bits (relative error 2^-23). docs/Numerics.md lists the errors. bf16 is rounded to nearest, ties to even,
-    subnormals kept.
+    2^0 = 1 exactly; 0 below 2^-126, without scalef already below 2^-125.5; inf from 2^128, NaN stays NaN), `exp` and
+    `tanh` one of degree 6 for e^r - 1 (within 1.5 and 2.5 ulp); the others take upstream's polynomial forms. 1 / x with
+    the flag arcp becomes an estimate and a step of Newton on vectors of 512 bits (relative error 2^-23).
+    docs/Numerics.md lists the errors. bf16 is rounded to nearest, ties to even, subnormals kept.
     **Fails** on a function that would need a maths library, by name, and on f16 where no instruction converts it.
     (example: test/Target/CPU/expand-math.mlir)
   }];
