@@ -233,14 +233,14 @@ def forms(w):
     return found
 
 
-def compile_text(name, source):
+def compile_text(name, source, *options):
     """(path of the shared library, seconds it took to compile, 0 if it was there). Unsupported carries the compiler's
     own words."""
     tools = build_dir()
     compiler = tools / "bin/attn-compile"
     # A rebuilt compiler makes other code: its libraries' times are part of the name.
     stamps = sorted(p.stat().st_mtime_ns for p in [compiler, *(tools / "lib").glob("libAttn*.so")])
-    digest = hashlib.sha256(f"{source}{stamps}".encode()).hexdigest()[:16]
+    digest = hashlib.sha256(f"{source}{options}{stamps}".encode()).hexdigest()[:16]
     folder = tools / "bench"
     folder.mkdir(exist_ok=True)
     library = folder / f"{name}-{digest}.so"
@@ -249,7 +249,7 @@ def compile_text(name, source):
     draft = library.with_suffix(".mlir")
     draft.write_text(source)
     start = time.perf_counter()
-    command = [compiler, draft, "--emit=shared", "-o", library]
+    command = [compiler, draft, *options, "--emit=shared", "-o", library]
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode:
         raise Unsupported(first_error(result.stderr))

@@ -9,7 +9,7 @@ import re
 import subprocess
 
 from harness import kernels, plots, workloads
-from harness.report_parts import OURS, against, judge_asked, variant_table, verdict, word
+from harness.report_parts import OURS, against, judge_asked, regret_table, variant_table, verdict, word
 
 
 def describe_run(options):
@@ -104,6 +104,8 @@ def markdown(result):
         lines[-1] += f": {verdict(growth <= asked)}."
     if "variants" in result:
         lines += ["", "## Variants", "", *variant_table(result["variants"])]
+    if "regret" in result:
+        lines += ["", "## Regret of the plan", "", *regret_table(result["regret"])]
     lines += ["", "## All contenders", ""]
     measured = [row for row in result["rows"] if "contenders" in row]
     columns = list(dict.fromkeys(c["name"] for row in measured for c in row["contenders"] if "absent" not in c))
@@ -158,7 +160,10 @@ def write(folder, result):
     record = base.with_suffix(".json")
     if record.exists():
         old = json.loads(record.read_text())
-        result = old | result | {"rows": merge(old["rows"], result["rows"])}
+        rows = {"rows": merge(old["rows"], result["rows"])}
+        if "regret" in old and "regret" in result:
+            rows["regret"] = {"rows": merge(old["regret"]["rows"], result["regret"]["rows"])}
+        result = old | result | rows
     record.write_text(json.dumps(result, indent=1) + "\n")
     text = markdown(result)
     for name, svg in plots.make_plots(result["rows"]).items():

@@ -73,3 +73,34 @@ def variant_table(measured):
             for row in measured["rows"]
         ),
     ]
+
+
+def regret_line(row):
+    """What --regret measured of one workload."""
+    seconds = row["seconds"]
+    line = f"{row['workload']['name']}: {100 * row['regret']:.1f} % of {len(seconds)} plans, {row['plan']}"
+    if row["regret"] > 0:
+        line += f"; faster: {row['fastest']}"
+    return line
+
+
+def regret_table(measured):
+    """What --regret measured, as lines of Markdown."""
+    rows = measured["rows"]
+    lines = [
+        "How much longer the plan that the compiler chooses takes than the fastest of all that were tried.",
+        "",
+        "| workload | threads | plan | time | plans | fastest | regret |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        plan = row["plan"].removeprefix("#attn.plan<online, ").removesuffix(">")
+        seconds = row["seconds"]
+        lines.append(
+            f"| {row['workload']['name']} | {row['threads']} | {plan} | {seconds['chosen'] * 1e3:.3f} ms "
+            f"| {len(seconds)} | {row['fastest']} | {100 * row['regret']:.1f} % |"
+        )
+    regrets = [row["regret"] for row in rows]
+    if regrets:
+        lines += ["", f"Mean {100 * sum(regrets) / len(regrets):.1f} %, worst {100 * max(regrets):.1f} %."]
+    return lines
