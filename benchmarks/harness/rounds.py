@@ -41,6 +41,14 @@ class Settings:
     cpus: tuple[int, ...] = ()  # those this process may use, if empty
 
 
+def weigh(pid, on):
+    """Weighs the session of a process against others (Linux autogroup, root only): nice does not reach across them."""
+    try:
+        pathlib.Path(f"/proc/{pid}/autogroup").write_text("-20" if on else "0")
+    except OSError as error:
+        raise Problem(f"--priority: the kernel refuses it ({error.strerror}); it asks for root") from error
+
+
 class Worker:
     """The other end of worker.py."""
 
@@ -72,7 +80,7 @@ class Worker:
             stderr=self.errors,
             text=True,
             env=environment,
-            start_new_session=True,  # CPU time is shared by sessions first: see set_priority()
+            start_new_session=True,  # CPU time is shared by sessions first: see weigh()
         )
 
     def ask(self, do, **message):
@@ -87,12 +95,8 @@ class Worker:
         return json.loads(answer)
 
     def set_priority(self, on):
-        """Weighs this worker's session against others (Linux autogroup, root only): nice does not reach across them."""
         if self.priority:
-            try:
-                pathlib.Path(f"/proc/{self.process.pid}/autogroup").write_text("-20" if on else "0")
-            except OSError as error:
-                raise Problem(f"--priority: the kernel refuses it ({error.strerror}); it asks for root") from error
+            weigh(self.process.pid, on)
 
     def close(self):
         with contextlib.suppress(BrokenPipeError):

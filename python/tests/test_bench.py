@@ -16,19 +16,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-from harness import (  # noqa: E402
-    Problem,
-    kernels,
-    memory,
-    numerics,
-    peers,
-    regret,
-    report,
-    report_parts,
-    rounds,
-    variants,
-    workloads,
-)
+from harness import Problem, kernels, memory, numerics, peers, report, rounds, variants, workloads  # noqa: E402
 
 TINY = {"name": "tiny", "family": "test", "B": 2, "H": 4, "Hkv": 2, "N": 70, "M": 90, "D": 16, "Dv": 32}
 FEATURES = {
@@ -69,7 +57,6 @@ def test_help_names_every_part():
         "--workloads",
         "--variants",
         "--memory",
-        "--regret",
         "--install-peers",
         "--priority",
         "--json",
@@ -94,6 +81,10 @@ def test_list_describes_workloads():
         (["--peers=tensorflow"], "--peers: unknown 'tensorflow' (expected none, onnxruntime, "),
         (["--rounds=0"], "--rounds: expects at least 1, got 0"),
         (["--threads=2"], "--threads: only with --workloads"),
+        (["--variants", "--peers=onnxruntime"], "--peers: not with --variants"),
+        (["--memory", "--peers=none"], "--peers: not with --memory"),
+        (["--memory", "--priority"], "--priority: not with --memory"),
+        (["--memory", "--dtype=bf16"], "--dtype: not with --memory"),
         (["--workloads=bert", "--threads=4096"], "--threads: 4096 wanted, but this process may use "),
         (["--install-peers=everything"], "--install-peers: unknown 'everything' (expected default, torch or all)"),
     ],
@@ -310,7 +301,10 @@ def test_needs_a_known_peer():
 
 def test_variants_are_right_and_beside_plain(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(variants, "SIZES", {"B": 1, "H": 2, "N": 70, "M": 70, "D": 16, "Dv": 8})
-    chosen = {name: variants.VARIANTS[name] for name in ["plain", "max, entropy", "alibi", "mask [N,M]", "additive"]}
+    chosen = {
+        name: variants.VARIANTS[name]
+        for name in ["plain", "max, entropy", "one key head (MQA)", "alibi", "mask [N,M]", "additive"]
+    }
     monkeypatch.setattr(variants, "VARIANTS", chosen)
     options = argparse.Namespace(rounds=1, priority=False, dtype="")
     result = variants.measure(options)  # a kernel beyond its budget is a Problem
@@ -325,21 +319,3 @@ def test_every_variant_parses(tmp_path):
     file.write_text("\n// -----\n".join(variants.text(variant, "f32") for variant in variants.VARIANTS.values()))
     command = [kernels.build_dir() / "bin/attn-opt", "-split-input-file", file, "-o", tmp_path / "out"]
     subprocess.run(command, check=True)
-
-
-def test_regret_tries_other_plans(monkeypatch):
-    known, _ = workloads.load()
-    w = dataclasses.replace(known["swin-49"], B=1, H=1, Hkv=1)
-    _, plan = regret.read_plan(kernels.forms(w)[-1][1])
-    assert regret.Plan.parse(regret.PLAN.match(str(plan))) == plan
-    others = regret.alternatives(plan)
-    assert plan not in others.values() and len(others) >= 8
-    # A plan that the compiler refuses is left out: 60 rows are no multiple of the lanes.
-    tried = {"keys": plan.but(keys=2 * plan.keys), "refused": plan.but(rows=60)}
-    monkeypatch.setattr(regret, "alternatives", lambda _: tried)
-    with rounds.Bench(1, [peers.OURS], rounds.Settings(rounds=1, seconds=1e-3)) as bench:
-        row = regret.measure_row(bench, w)
-    assert row["seconds"].keys() == {"chosen", "keys"}
-    assert row["fastest"] in row["seconds"] and row["regret"] >= 0
-    assert w.name in report_parts.regret_line(row)
-    assert any(w.name in line for line in report_parts.regret_table({"rows": [row]}))
