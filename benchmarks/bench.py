@@ -6,6 +6,7 @@ without a choice   what the project asks of itself: value asked, value measured,
 --workloads        shapes of real models, by name or family
 --variants         what sinks, biases, masks, other normalizers and results cost beside plain attention of the same size
 --memory           working memory at 32,768 rows and keys
+--regret           the plan that the compiler chooses beside others: tiles, register tiles and orientations
 
 How: every contender lives in a process of its own that may use just the CPUs asked for. They take turns; before and
 after each turn the multiply-add peak of the machine is measured, and a turn counts only if the two differ by at most
@@ -21,11 +22,12 @@ asked: "share" at least so many per cent of the peak; "points" at most so many b
 
 import argparse
 import dataclasses
+import functools
 import json
 import pathlib
 import sys
 
-from harness import Problem, memory, peers, report, rounds, variants, workloads
+from harness import Problem, memory, peers, regret, report, rounds, variants, workloads
 
 
 def names(text):
@@ -42,6 +44,9 @@ def parse_arguments(arguments):
     )
     what.add_argument("--variants", action="store_true", help="variants of attention beside plain sdpa")
     what.add_argument("--memory", action="store_true", help="working memory instead of speed")
+    what.add_argument(
+        "--regret", metavar="NAME,...", nargs="?", const="", type=names, help="plans; names or families as --workloads"
+    )
     what.add_argument("--list", action="store_true", help="print the workloads and stop")
     what.add_argument(
         "--install-peers",
@@ -50,7 +55,7 @@ def parse_arguments(arguments):
         const="default",
         help="install other libraries into build/peers and stop: default (openvino), torch (gigabytes) or all",
     )
-    parser.add_argument("--threads", type=int, default=0, help="threads for --workloads (default 1)")
+    parser.add_argument("--threads", type=int, default=0, help="threads for --workloads and --regret (default 1)")
     parser.add_argument("--rounds", type=int, default=7, help="turns that must count (default 7)")
     parser.add_argument("--dtype", choices=["f32", "bf16", "f16"], default="", help="instead of each workload's own")
     parser.add_argument(
@@ -78,8 +83,10 @@ def parse_arguments(arguments):
         parser.error(f"--peers: not with {alone}, which measures this compiler's kernels alone")
     if parsed.memory and (parsed.priority or parsed.dtype):
         parser.error(f"--{'priority' if parsed.priority else 'dtype'}: not with --memory, which measures bytes in f32")
-    if parsed.threads and parsed.workloads is None:
-        parser.error("--threads: only with --workloads (what is asked of the project says itself with how many)")
+    if parsed.threads and parsed.workloads is None and parsed.regret is None:
+        parser.error(
+            "--threads: only with --workloads and --regret (what is asked of the project says itself with how many)"
+        )
     return parsed
 
 
@@ -121,6 +128,9 @@ def main(arguments):
             print(f"{w.name:24} {w.family:10} {w.describe()}")
         return 0
     way = memory.measure if options.memory else variants.measure if options.variants else measure
+    if options.regret is not None:
+        known, _ = workloads.load(options.dtype)
+        way = functools.partial(regret.measure, selected=workloads.select(known, options.regret))
     result = way(options)
     if options.json:
         options.json.write_text(json.dumps(result, indent=1) + "\n")

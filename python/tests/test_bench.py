@@ -16,7 +16,19 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-from harness import Problem, kernels, memory, numerics, peers, report, rounds, variants, workloads  # noqa: E402
+from harness import (  # noqa: E402
+    Problem,
+    kernels,
+    memory,
+    numerics,
+    peers,
+    regret,
+    report,
+    report_parts,
+    rounds,
+    variants,
+    workloads,
+)
 
 TINY = {"name": "tiny", "family": "test", "B": 2, "H": 4, "Hkv": 2, "N": 70, "M": 90, "D": 16, "Dv": 32}
 FEATURES = {
@@ -57,6 +69,7 @@ def test_help_names_every_part():
         "--workloads",
         "--variants",
         "--memory",
+        "--regret",
         "--install-peers",
         "--priority",
         "--json",
@@ -80,11 +93,11 @@ def test_list_describes_workloads():
         (["--workloads=bert,no-such"], "--workloads: unknown 'no-such' (families: additive, "),
         (["--peers=tensorflow"], "--peers: unknown 'tensorflow' (expected none, onnxruntime, "),
         (["--rounds=0"], "--rounds: expects at least 1, got 0"),
-        (["--threads=2"], "--threads: only with --workloads"),
         (["--variants", "--peers=onnxruntime"], "--peers: not with --variants"),
         (["--memory", "--peers=none"], "--peers: not with --memory"),
         (["--memory", "--priority"], "--priority: not with --memory"),
         (["--memory", "--dtype=bf16"], "--dtype: not with --memory"),
+        (["--threads=2"], "--threads: only with --workloads"),
         (["--workloads=bert", "--threads=4096"], "--threads: 4096 wanted, but this process may use "),
         (["--install-peers=everything"], "--install-peers: unknown 'everything' (expected default, torch or all)"),
     ],
@@ -319,3 +332,21 @@ def test_every_variant_parses(tmp_path):
     file.write_text("\n// -----\n".join(variants.text(variant, "f32") for variant in variants.VARIANTS.values()))
     command = [kernels.build_dir() / "bin/attn-opt", "-split-input-file", file, "-o", tmp_path / "out"]
     subprocess.run(command, check=True)
+
+
+def test_regret_tries_other_plans(monkeypatch):
+    known, _ = workloads.load()
+    w = dataclasses.replace(known["swin-49"], B=1, H=1, Hkv=1)
+    _, plan = regret.read_plan(kernels.forms(w)[-1][1])
+    assert regret.Plan.parse(regret.PLAN.match(str(plan))) == plan
+    others = regret.alternatives(plan)
+    assert plan not in others.values() and len(others) >= 8
+    # A plan that the compiler refuses is left out: 60 rows are no multiple of the lanes.
+    tried = {"keys": plan.but(keys=2 * plan.keys), "refused": plan.but(rows=60)}
+    monkeypatch.setattr(regret, "alternatives", lambda _: tried)
+    with rounds.Bench(1, [peers.OURS], rounds.Settings(rounds=1, seconds=1e-3)) as bench:
+        row = regret.measure_row(bench, w)
+    assert row["seconds"].keys() == {"chosen", "keys"}
+    assert row["fastest"] in row["seconds"] and row["regret"] >= 0
+    assert w.name in report_parts.regret_line(row)
+    assert any(w.name in line for line in report_parts.regret_table({"rows": [row]}))
