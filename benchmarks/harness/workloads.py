@@ -156,7 +156,7 @@ def load(dtype=""):
 def select(workloads, names):
     """Those whose name or family is among `names`; without names those of real models."""
     if not names:
-        return [w for w in workloads.values() if w.family not in ("ground", "sweep")]
+        return [w for w in workloads.values() if w.family not in ("ground", "sweep", "growth")]
     families = {w.family for w in workloads.values()}
     for name in names:
         if name not in workloads and name not in families:

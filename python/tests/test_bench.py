@@ -124,7 +124,7 @@ def test_selection():
         "stable-diffusion-self",
         "stable-diffusion-cross",
     ]
-    assert not {"ground", "sweep"} & {w.family for w in workloads.select(known, [])}
+    assert not {"ground", "sweep", "growth"} & {w.family for w in workloads.select(known, [])}
 
 
 def test_plan_of_a_plain_run():
