@@ -20,6 +20,21 @@ struct RegionCallback {
   SmallVector<bool> isFloat;
 
   Scalar operator()(std::initializer_list<double> leading, reference::Values values, reference::Position position) {
+    pass(leading, values);
+    program.run(position.begin());
+    return program.getResult();
+  }
+
+  /// Result, and how far roundings of `unit` may move it where all arguments are exact.
+  reference::Approximate runWithErrors(std::initializer_list<double> leading, reference::Values values,
+                                       reference::Position position, double unit) {
+    pass(leading, values);
+    program.runWithErrors(position.begin(), unit);
+    return {program.getResult().f, program.getError()};
+  }
+
+private:
+  void pass(std::initializer_list<double> leading, reference::Values values) {
     unsigned argument = 0;
     auto pass = [&](double value) {
       program.getArgument(argument) =
@@ -30,8 +45,6 @@ struct RegionCallback {
       pass(value);
     for (double value : values)
       pass(value);
-    program.run(position.begin());
-    return program.getResult();
   }
 };
 
@@ -240,7 +253,12 @@ FailureOr<BoundGeneric> attn::bindGeneric(GenericOp op, ArrayRef<RuntimeValue> o
         *gain = std::max(*gain, slope);
       return result;
     };
-    bound.model.scoreRoundings = 3 + region->program.countRoundings();
+    double roundings = 3 + region->program.countRoundings(), unit = bound.model.accumulator.unit();
+    bound.model.scoreRoundings = roundings;
+    problem.scoreExcess = [region, roundings, unit](double s, reference::Values values, reference::Position position) {
+      auto [result, error] = region->runWithErrors({s}, values, position, unit);
+      return std::max(0.0, error / unit - roundings * (std::fabs(s) + std::fabs(result)));
+    };
   }
   llvm::SetVector<unsigned> maskLoops;
   for (const reference::Operand &operand : problem.maskOperands)

@@ -95,12 +95,13 @@ private:
 
   /// Error of one score of the given value, whatever the key.
   double scoreUnits(double score) const {
-    return single * facts.magnitude + roundings * (facts.magnitude + std::fabs(score));
+    return single * facts.magnitude + roundings * (facts.magnitude + std::fabs(score)) + facts.largestScoreExcess;
   }
 
   /// Error of the scores as it reaches a weighted mean.
   double weighted() const {
-    return average * facts.magnitude + 2 * roundings * facts.scoreMagnitude + 6 * facts.sinkMagnitude;
+    return average * facts.magnitude + 2 * (roundings * facts.scoreMagnitude + facts.scoreExcess) +
+           6 * facts.sinkMagnitude;
   }
 
   double softmaxOut() const {
@@ -116,7 +117,7 @@ private:
     double perWeight = chain(model, facts.keptKeys + model.splits - 1);
     if (problem.normalizer == Normalizer::Sigmoid)
       perWeight += exp2Units(model) + 4;
-    double scores = single * facts.weightedMagnitude + 2 * roundings * facts.scoreMagnitude;
+    double scores = single * facts.weightedMagnitude + 2 * (roundings * facts.scoreMagnitude + facts.scoreExcess);
     double narrow = hasNarrowWeights() ? model.weight.unit() : 0;
     return std::expm1(perWeight * unit + narrow) * facts.weightSum + scores * unit * (1 + scores * unit);
   }
@@ -124,7 +125,7 @@ private:
   double lseUnits() const {
     double spread = std::fabs(facts.lse - facts.max);
     return exp2Units(model) * (1 + rescales(model, tiles)) + chain(model, facts.keptKeys + rescales(model, tiles)) +
-           average * facts.magnitude + roundings * facts.scoreMagnitude + 3 * facts.sinkMagnitude +
+           average * facts.magnitude + roundings * facts.scoreMagnitude + facts.scoreExcess + 3 * facts.sinkMagnitude +
            std::log(facts.keptKeys + 1.0) + 3 * std::fabs(facts.max) + 3 * spread + std::fabs(facts.lse) + 2;
   }
 
@@ -190,7 +191,8 @@ Results attn::reference::tolerances(const Problem &problem, const Evaluation &ev
     RowBudget budget(problem, facts, model, tiles, problem.loops[classes->d].extent);
     if (facts.keptKeys == 0 && !budget.scoresMayOverflow())
       continue;
-    if (facts.undefined) {
+    // Where all scores overflow to -inf no key is left, and then the sink does not count.
+    if (facts.undefined && !(facts.undefinedBySink && budget.scoresMayOverflow())) {
       if (problem.weights && budget.scoresMayOverflow())
         for (int64_t j = 0; j < numKeys; ++j)
           tolerance.weights->values[rows.offsetIn(*problem.weights, j)] = kInf;

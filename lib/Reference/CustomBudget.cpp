@@ -31,7 +31,8 @@ void attn::reference::addCustomRow(const Problem &problem, const LoopClasses &cl
   std::vector<Approximate> scores;
   for (const KeptKey &key : kept)
     scores.push_back(
-        {key.score, (scoreChain * key.magnitude + scoreRoundings * (key.magnitude + std::fabs(key.score))) * unit});
+        {key.score,
+         (scoreChain * key.magnitude + scoreRoundings * (key.magnitude + std::fabs(key.score)) + key.excess) * unit});
   double moves = rescales(model, std::min(tiles, facts.keptKeys));
   double factors = custom.hasMaximum ? kFactorUnits * moves : 0;
   double sums = (chain(model, facts.keptKeys + moves + model.splits - 1) + factors) * unit;

@@ -65,15 +65,15 @@ RowWeights weigh(const Problem &problem, const Rows &rows, const std::vector<Kep
   std::optional<double> sink;
   if (problem.normalizer == Normalizer::SoftmaxSink)
     sink = rows.sink();
-  bool spoilt = sink && spoilsRow(*sink, problem.normalizer);
-  for (const KeptKey &entry : kept)
-    spoilt |= spoilsRow(entry.score, problem.normalizer);
+  bool bySink = sink && spoilsRow(*sink, problem.normalizer);
+  bool byScore = std::any_of(kept.begin(), kept.end(),
+                             [&](const KeptKey &entry) { return spoilsRow(entry.score, problem.normalizer); });
   // What a NaN score means for the other keys is the custom normalizer's to say.
-  spoilt &= problem.normalizer != Normalizer::Custom;
-  if (spoilt) {
+  if ((bySink || byScore) && problem.normalizer != Normalizer::Custom) {
     row.weights.assign(kept.size(), kNaN);
     row.lse = row.max = row.entropy = kNaN;
     row.facts.undefined = true;
+    row.facts.undefinedBySink = !byScore;
     return row;
   }
   if (isSoftmax(problem.normalizer))
@@ -91,6 +91,9 @@ RowWeights weigh(const Problem &problem, const Rows &rows, const std::vector<Kep
     row.facts.weightSum += weight;
     if (problem.score)
       row.facts.scoreMagnitude += share * (std::fabs(kept[i].rawScore) + std::fabs(kept[i].score));
+    if (share > 0) // else an infinite one would make NaN
+      row.facts.scoreExcess += share * kept[i].excess;
+    row.facts.largestScoreExcess = std::max(row.facts.largestScoreExcess, kept[i].excess);
   }
   return row;
 }

@@ -109,13 +109,15 @@ double Rows::score(int64_t begin, int64_t end, std::vector<KeptKey> &kept) {
           std::fabs(problem.similarityMagnitude ? problem.similarityMagnitude(q, k, values, position) : similarity);
     }
     position[classes.d] = kNoPosition;
-    KeptKey entry{j, problem.scale * sum, 0, std::fabs(problem.scale) * magnitude};
+    KeptKey entry{j, problem.scale * sum, 0, std::fabs(problem.scale) * magnitude, 0};
     entry.score = entry.rawScore;
     if (std::isfinite(entry.magnitude))
       reached = std::max(reached, entry.magnitude);
     if (problem.score) {
       loadAll(scoreOperands, j, 0);
       entry.score = problem.score(entry.rawScore, values, position);
+      if (problem.scoreExcess)
+        entry.excess = problem.scoreExcess(entry.rawScore, values, position);
     }
     if (entry.score != -std::numeric_limits<double>::infinity())
       kept.push_back(entry);

@@ -16,6 +16,8 @@ struct KeptKey {
   double rawScore, score;
   /// |scale| * sum_d |similarity|.
   double magnitude;
+  /// Problem::scoreExcess, 0 without.
+  double excess;
 };
 
 inline bool isSoftmax(Normalizer normalizer) {

@@ -133,6 +133,41 @@ TEST_F(InterpreterTest, ScoreRegionsWidenTheBudgetBySlope) {
   EXPECT_GT(results[0].tensor->tolerances[1], 1.5 * plainTolerance);
 }
 
+// exp of a sum near -70 errs by 70 units of its result, small as operand and result are (attn-fuzz, seed 11, case
+// 2354).
+TEST_F(InterpreterTest, ScoreRegionsWidenTheBudgetByWhatIsBetween) {
+  auto getTolerance = [&](StringRef score) {
+    std::string source = R"(
+func.func @max(%q: tensor<1x1xf32>, %k: tensor<1x1xf32>, %v: tensor<1x1xf32>) -> tensor<1xf32> {
+  %init = tensor.empty() : tensor<1x1xf32>
+  %max = tensor.empty() : tensor<1xf32>
+  %r:2 = attn.generic ins(%q, %k, %v : tensor<1x1xf32>, tensor<1x1xf32>, tensor<1x1xf32>)
+    outs(out %init : tensor<1x1xf32>, max %max : tensor<1xf32>)
+    maps [affine_map<(i, j, d, e) -> (i, d)>, affine_map<(i, j, d, e) -> (j, d)>,
+          affine_map<(i, j, d, e) -> (j, e)>, affine_map<(i, j, d, e) -> (i, e)>, affine_map<(i, j, d, e) -> (i)>]
+    scale(1.0) normalizer(#attn.softmax)
+    score {
+    ^bb0(%s: f32):
+      %far = arith.constant -70.0 : f32
+      %sum = arith.addf %s, %far : f32
+)" + score.str() + R"(
+      attn.yield %t : f32
+    }
+  return %r#1 : tensor<1xf32>
+})";
+    SmallVector<RuntimeValue> results = run(source, {floats({1, 1}, {0}), floats({1, 1}, {0}), floats({1, 1}, {1})});
+    return results.empty() ? -1 : results[0].tensor->tolerances[0];
+  };
+  double unit = 0x1p-24, exp = getTolerance("      %t = math.exp %sum : f32");
+  ASSERT_EQ(error, "");
+  EXPECT_GT(exp, 70 * unit * std::exp(-70.0));
+  EXPECT_LT(exp, 100 * unit * std::exp(-70.0));
+  // Cancellation errs by what cancels.
+  double cancelled = getTolerance("      %t = arith.subf %sum, %far : f32");
+  EXPECT_GE(cancelled, 70 * unit);
+  EXPECT_LT(cancelled, 75 * unit);
+}
+
 TEST_F(InterpreterTest, IntegersHaveTheirWidth) {
   EXPECT_EQ(evaluate("%r = arith.addi %a, %b : i32", 2147483647, 1), -2147483648LL);
   EXPECT_EQ(evaluate("%r = arith.divui %a, %b : i32", -1, 2), 2147483647);

@@ -20,6 +20,8 @@ struct Results {
 struct RowFacts {
   /// A kept score (or a sink) makes every result of the row NaN.
   bool undefined = false;
+  /// No kept score does, only the sink.
+  bool undefinedBySink = false;
   int64_t keptKeys = 0;
   /// max_{j in Kept} |scale| * sum_d |similarity|: what roundings of the score are relative to.
   double magnitude = 0;
@@ -32,6 +34,8 @@ struct RowFacts {
   double weightSum = 0;
   /// With a score callback sum_j |w_j| * (|score before| + |score after|), with w_j = 1 for Identity; else 0.
   double scoreMagnitude = 0;
+  /// Problem::scoreExcess: sum_j |w_j| * excess_j, with w_j = 1 for Identity, and the largest; 0 without.
+  double scoreExcess = 0, largestScoreExcess = 0;
   /// Weight of the sink times the size of its logit; 0 without a sink.
   double sinkMagnitude = 0;
   /// lse and max of softmax (0 for rows without keys and other normalizers), entropy in nats.

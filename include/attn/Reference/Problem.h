@@ -108,6 +108,9 @@ struct Problem {
   /// For budgets only: the size of what a rounding in `similarity` is relative to, where that is more than the
   /// absolute value of its result. v * tanh(q + k) from exponentials errs relative to |v|, for example.
   SimilarityFn similarityMagnitude;
+  /// For budgets only: by how many units of round-off what `score` rounds on its way may move its result beyond
+  /// KernelModel::scoreRoundings (|s before| + |s after|). exp of a sum of -70, say, errs by 70 units of a tiny result.
+  ScoreFn scoreExcess;
   Normalizer normalizer = Normalizer::Softmax;
   /// For Normalizer::Custom only.
   CustomNormalizer custom;
