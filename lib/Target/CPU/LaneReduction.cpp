@@ -26,15 +26,23 @@ enum class Combiner { Add, Max };
 
 /// What the body does with argument `carried` to make result `number`.
 std::optional<Combiner> getCombiner(Block &body, BlockArgument carried, unsigned number) {
+  auto isSum = [&](Value value) {
+    auto add = value.getDefiningOp<arith::AddFOp>();
+    return add && (add.getLhs() == carried || add.getRhs() == carried);
+  };
   Value result = body.getTerminator()->getOperand(number);
-  if (auto add = result.getDefiningOp<arith::AddFOp>())
-    if (add.getLhs() == carried || add.getRhs() == carried)
-      return Combiner::Add;
+  if (isSum(result))
+    return Combiner::Add;
   if (auto select = result.getDefiningOp<arith::SelectOp>()) {
     auto cmp = select.getCondition().getDefiningOp<arith::CmpFOp>();
     if (cmp && cmp.getPredicate() == arith::CmpFPredicate::OGT && cmp.getLhs() == select.getTrueValue() &&
         cmp.getRhs() == select.getFalseValue() && (cmp.getLhs() == carried || cmp.getRhs() == carried))
       return Combiner::Max;
+    // A sum that leaves out masked keys, whose weights nothing can be multiplied with: each lane leaves out its own.
+    if (cmp && cmp.getLhs() != carried && cmp.getRhs() != carried &&
+        ((select.getTrueValue() == carried && isSum(select.getFalseValue())) ||
+         (select.getFalseValue() == carried && isSum(select.getTrueValue()))))
+      return Combiner::Add;
   }
   return std::nullopt;
 }

@@ -323,6 +323,9 @@ PlanAttr Planner::planFewRows() {
   int64_t split = planSplit(queryRows, keys, llvm::bit_ceil(uint64_t(llvm::divideCeil(kFewestPartBytes, keyBytes))),
                             llvm::formatv("{0} bytes of K and V, up to a power of two", kFewestPartBytes).str());
   std::string obstacle = whyNotBf16(op, sizes[loops.d], target);
+  AffineMap keyMap = cast<AffineMapAttr>(op.getIndexingMaps()[1]).getValue();
+  if (obstacle.empty() && keyMap.getResults().back() != getAffineDimExpr(loops.d, op.getContext()))
+    obstacle = "D is not innermost in K, whose rows hold no pairs then";
   Precision precision = obstacle.empty() ? Precision::BF16 : Precision::Accumulator;
   because("precision", stringifyPrecision(precision),
           obstacle.empty() ? "the machine multiplies pairs of bf16 along rows of K; V is converted in registers"
