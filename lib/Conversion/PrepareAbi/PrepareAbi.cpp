@@ -6,6 +6,7 @@
 // tensor.collapse_shape joins behind the loop, memref.expand_shape splits before it.
 #include "attn/Conversion/PrepareAbi/PrepareAbi.h"
 
+#include "attn-c/Abi.h"
 #include "attn/Dialect/Attention/IR/AttentionAttributes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -100,6 +101,14 @@ FailureOr<Kernel> analyze(func::FuncOp function) {
     if (!type.isIntOrIndexOrFloat() && !isa<RankedTensorType>(type))
       return function.emitError("expects tensors, integers, floats and indices in the signature of a kernel, got ")
              << type;
+  // No call could pass the checks of such a kernel, whose index arithmetic relies on them.
+  for (Type type : llvm::concat<const Type>(function.getArgumentTypes(), function.getResultTypes()))
+    if (auto tensor = dyn_cast<RankedTensorType>(type))
+      for (int64_t size : tensor.getShape())
+        if (!ShapedType::isDynamic(size) && size > ATTN_MAX_SIZE)
+          return function.emitError("expects sizes of at most ")
+                 << ATTN_MAX_SIZE << " (ATTN_MAX_SIZE) in the signature of a kernel, got " << size << " in " << tensor
+                 << "; compile for a part of it, with offsets";
   if (!llvm::hasSingleElement(function.getBody()))
     return function.emitError("expects one block in a kernel, got ") << function.getBody().getBlocks().size();
 

@@ -90,3 +90,12 @@ func.func @result_without_memory(%q: tensor<4x8xf32>) -> tensor<4x8xf32> {
 func.func @vector_argument(%q: tensor<4x8xf32>, %v: vector<4xf32>) -> tensor<4x8xf32> {
   return %q : tensor<4x8xf32>
 }
+
+// -----
+
+// The arithmetic of positions holds up to the largest size that a call may have.
+
+func.func @size_beyond_positions(%q: tensor<4x1073741825xf32>) -> tensor<4x8xf32> { // expected-error {{expects sizes of at most 1073741824 (ATTN_MAX_SIZE) in the signature of a kernel, got 1073741825 in 'tensor<4x1073741825xf32>'; compile for a part of it, with offsets}}
+  %empty = tensor.empty() : tensor<4x8xf32>
+  return %empty : tensor<4x8xf32>
+}

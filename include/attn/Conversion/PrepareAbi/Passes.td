@@ -21,8 +21,8 @@ def AttnPrepareAbiPass : Pass<"attn-prepare-abi", "::mlir::func::FuncOp"> {
     `{kind = "input" | "output" | "scalar", name = .., type = ..}` with the types they had. Names come from the argument
     or result attribute `attn.name`; without it they are `arg0`, `arg1`, .. and `out` (`out0`, `out1`, .. if several).
 
-    **Fails** for ops beside the loop that would need memory or time of their own, and for results that the loop does
-    not write. **No effect** on functions without tensors in their signature.
+    **Fails** for ops beside the loop that would need memory or time of their own, for results that the loop does not
+    write, and for static sizes above `ATTN_MAX_SIZE`. **No effect** on functions without tensors in their signature.
     (example: test/Conversion/PrepareAbi/prepare-abi.mlir @dense)
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",

@@ -113,6 +113,8 @@ static LogicalResult verifyElementTypes(GenericOp op, ArrayRef<ResultKind> kinds
 }
 
 LogicalResult GenericOp::verify() {
+  if (failed(verifyNoStrayAttributes(*this)))
+    return failure();
   // C6
   if (failed(verifyResultKinds(*this, getResultKinds(), getInits().size(),
                                {ResultKind::Out, ResultKind::Lse, ResultKind::Max, ResultKind::Entropy,

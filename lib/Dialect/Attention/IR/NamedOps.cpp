@@ -40,7 +40,8 @@ std::string attn::describe(ArrayRef<int64_t> shape) {
 
 LogicalResult attn::verifyResults(Operation *op, ArrayAttr kinds, Type element, ArrayRef<int64_t> out,
                                   ArrayRef<int64_t> scores) {
-  if (failed(
+  if (failed(verifyNoStrayAttributes(op)) ||
+      failed(
           verifyResultKinds(op, kinds, op->getNumResults(), {ResultKind::Out, ResultKind::Lse, ResultKind::Weights})))
     return failure();
   if (op->getNumResults() == 0 || cast<ResultKindAttr>(kinds[0]).getValue() != ResultKind::Out)

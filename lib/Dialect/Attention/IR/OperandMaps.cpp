@@ -10,6 +10,18 @@ namespace attn {
 
 Type getElementType(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getElementType(); }
 
+LogicalResult verifyNoStrayAttributes(Operation *op) {
+  for (NamedAttribute attribute : op->getDiscardableAttrs()) {
+    StringRef name = attribute.getName();
+    if (name == kPlanName && !isa<PlanAttr>(attribute.getValue()))
+      return op->emitOpError("expects '") << name << "' to be #attn.plan<..>, got " << attribute.getValue();
+    // Other dialects' attributes are theirs to check.
+    if (!name.contains('.') || (name.starts_with("attn.") && name != kPlanName && name != "attn.checked"))
+      return op->emitOpError("expects no attribute '") << name << "', which nothing would honour";
+  }
+  return success();
+}
+
 void OperandMaps::add(Value tensor, const Twine &name, unsigned trailing) {
   operands.push_back({tensor, name.str(), numMaps++, trailing});
 }

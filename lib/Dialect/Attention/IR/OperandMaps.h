@@ -8,6 +8,9 @@
 
 namespace attn {
 
+/// `op` has no discardable attribute that nothing would honour: a misspelt one would be silently ignored.
+llvm::LogicalResult verifyNoStrayAttributes(mlir::Operation *op);
+
 /// The tensor operands of an op that have loops, in the order of `indexing_maps`. Each check reports one error on the
 /// op; nothing but verifyMaps may be called before verifyMaps succeeded.
 class OperandMaps {

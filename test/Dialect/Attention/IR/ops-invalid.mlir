@@ -751,3 +751,42 @@ func.func @index_negative() {
   %i = attn.index -1
   return
 }
+
+// -----
+
+// An attribute that nothing honours is a spelling mistake.
+
+func.func @stray_attribute_sdpa(%q: tensor<1x2x5x8xf32>) -> tensor<1x2x5x8xf32> {
+  // expected-error @below {{'attn.sdpa' op expects no attribute 'causl', which nothing would honour}}
+  %o = attn.sdpa %q, %q, %q {causl = true} : (tensor<1x2x5x8xf32>, tensor<1x2x5x8xf32>, tensor<1x2x5x8xf32>) -> tensor<1x2x5x8xf32>
+  return %o : tensor<1x2x5x8xf32>
+}
+
+// -----
+
+func.func @stray_attribute_additive(%q: tensor<1x5x8xf32>, %w: tensor<8xf32>) -> tensor<1x5x8xf32> {
+  // expected-error @below {{'attn.additive' op expects no attribute 'scale', which nothing would honour}}
+  %o = attn.additive %q, %q, %q weight(%w : tensor<8xf32>) {scale = 0.5} : (tensor<1x5x8xf32>, tensor<1x5x8xf32>, tensor<1x5x8xf32>) -> tensor<1x5x8xf32>
+  return %o : tensor<1x5x8xf32>
+}
+
+// -----
+
+#q = affine_map<(i, j, d, e) -> (i, d)>
+#k = affine_map<(i, j, d, e) -> (j, d)>
+#v = affine_map<(i, j, d, e) -> (j, e)>
+#o = affine_map<(i, j, d, e) -> (i, e)>
+func.func @stray_attribute_generic(%q: tensor<5x8xf32>) -> tensor<5x8xf32> {
+  // expected-error @below {{'attn.generic' op expects no attribute 'attn.window', which nothing would honour}}
+  %r = attn.generic ins(%q, %q, %q : tensor<5x8xf32>, tensor<5x8xf32>, tensor<5x8xf32>)
+    outs(out %q : tensor<5x8xf32>) maps [#q, #k, #v, #o] normalizer(#attn.softmax) {attn.window = 3}
+  return %r : tensor<5x8xf32>
+}
+
+// -----
+
+func.func @plan_of_another_kind(%q: tensor<1x2x5x8xf32>) -> tensor<1x2x5x8xf32> {
+  // expected-error @below {{'attn.sdpa' op expects 'attn.plan' to be #attn.plan<..>, got 1 : i64}}
+  %o = attn.sdpa %q, %q, %q {attn.plan = 1} : (tensor<1x2x5x8xf32>, tensor<1x2x5x8xf32>, tensor<1x2x5x8xf32>) -> tensor<1x2x5x8xf32>
+  return %o : tensor<1x2x5x8xf32>
+}
