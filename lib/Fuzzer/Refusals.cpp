@@ -15,6 +15,8 @@ llvm::ArrayRef<Refusal> attn::getRefusals() {
       {RefusalKind::MathsLibrary, "would need a maths library at run time", "kernels link no library"},
       {RefusalKind::Float16, "converting f16 takes instructions", "processors before F16C have none for f16"},
       {RefusalKind::NoElements, "cannot tile results without elements", "there is nothing to compile"},
+      {RefusalKind::OnesAlike, "cannot tell dimensions of size 1 apart",
+       "views of buffers drop dimensions of size 1 by their strides alone"},
       {RefusalKind::EmptyBroadcast, "that repeats beside a static size 0", "upstream refuses slices of nothing"},
   };
   return refusals;

@@ -19,6 +19,7 @@ enum class RefusalKind {
   MathsLibrary,
   Float16,
   NoElements,
+  OnesAlike,
   EmptyBroadcast
 };
 
