@@ -17,7 +17,8 @@ work, whoever computes them. Calls of more than half a second get three turns of
 measured in the same run, by as many threads.
 
 asked: "share" at least so many per cent of the peak; "points" at most so many below the share of another shape;
-"scaling" of several threads: at least so many per cent of what one thread's share promises.
+"scaling" of several threads: at least so many per cent of what one thread's share promises; "tile": at most so many
+per cent more time for a key tile that is visited (attn-compile --explain=plan counts them) than in another shape.
 """
 
 import argparse
@@ -27,7 +28,7 @@ import json
 import pathlib
 import sys
 
-from harness import Problem, memory, peers, regret, report, rounds, variants, workloads
+from harness import Problem, kernels, memory, peers, regret, report, rounds, variants, workloads
 
 
 def names(text):
@@ -95,7 +96,9 @@ def plan(options):
     known, asked = workloads.load(options.dtype)
     if options.workloads is None:
         return [(ask.threads, known[ask.workload], ask) for ask in asked]
-    return [(options.threads or 1, w, None) for w in workloads.select(known, options.workloads)]
+    threads = options.threads or 1
+    asks = {ask.workload: ask for ask in asked if ask.threads == threads}
+    return [(threads, w, asks.get(w.name)) for w in workloads.select(known, options.workloads)]
 
 
 def measure(options):
@@ -112,6 +115,7 @@ def measure(options):
                 row["commit"] = result["commit"]
                 if ask:
                     row["asked"] = dataclasses.asdict(ask)
+                    row["tiles"] = kernels.count_visited_tiles(w)
                 result["rows"].append(row)
                 report.print_row(row, result)
                 if options.report:

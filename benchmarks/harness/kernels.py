@@ -2,6 +2,7 @@
 """Workloads as input of attn-compile, and the shared libraries it makes of them."""
 
 import hashlib
+import json
 import os
 import pathlib
 import subprocess
@@ -254,6 +255,24 @@ def compile_text(name, source, *options):
     if result.returncode:
         raise Unsupported(first_error(result.stderr))
     return library, time.perf_counter() - start
+
+
+def count_visited_tiles(w):
+    """Key tiles that the kernel of a workload visits, by the compiler's own count."""
+    form, source = forms(w)[0]
+    heads = [w.Hkv, w.H // w.Hkv] if form.endswith("regions") else [w.H]
+    if "bnhd" in form:
+        q, k, v = [w.N, *heads, w.D], [w.M, w.Hkv, w.D], [w.M, w.Hkv, w.Dv]
+    else:
+        q, k, v = [*heads, w.N, w.D], [w.Hkv, w.M, w.D], [w.Hkv, w.M, w.Dv]
+    shapes = [
+        f"--shape={name}={'x'.join(map(str, [w.B, *sizes]))}" for name, sizes in zip("qkv", (q, k, v), strict=True)
+    ]
+    command = [build_dir() / "bin/attn-compile", "-", "--explain=plan", "--explain-format=json", *shapes]
+    result = subprocess.run(command, input=source, capture_output=True, text=True)
+    if result.returncode:
+        raise Problem(first_error(result.stderr))
+    return json.loads(result.stdout)["key_tiles"]["visited"]
 
 
 def first_error(stderr):

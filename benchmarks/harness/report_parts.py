@@ -25,6 +25,13 @@ def judge_asked(row, rows):
             return text, measured, None
         below = 100 * (base - share)
         return text, f"{measured}, {below:.1f} points below", below <= ask["points"]
+    if ask.get("tile_of"):
+        text = f"a visited tile takes <= {ask['tile']:g} % more than of {ask['tile_of']}"
+        mine, base = get_tile_seconds(row), find_tile_seconds(rows, ask["tile_of"], row["threads"])
+        if mine is None or base is None:
+            return text, measured, None
+        more = 100 * (mine / base - 1)
+        return text, f"{measured}, {row['tiles']:,} tiles, {more:.1f} % more", more <= ask["tile"]
     base = find_share(rows, ask["workload"], 1)
     text = f">= {ask['scaling']:g} % of {row['threads']} threads' peak x one thread's share"
     if share is None or base is None:
@@ -36,6 +43,19 @@ def find_share(rows, name, threads):
     for row in rows:
         if row["workload"]["name"] == name and row["threads"] == threads:
             return ours(row).get("share")
+    return None
+
+
+def get_tile_seconds(row):
+    """Seconds of a visited key tile, or None."""
+    seconds = ours(row).get("seconds")
+    return seconds / row["tiles"] if seconds and row.get("tiles") else None
+
+
+def find_tile_seconds(rows, name, threads):
+    for row in rows:
+        if row["workload"]["name"] == name and row["threads"] == threads:
+            return get_tile_seconds(row)
     return None
 
 

@@ -125,7 +125,7 @@ class Workload:
 
 @dataclasses.dataclass(frozen=True)
 class Ask:
-    """What the project asks of a row, in per cent; the three kinds are worded in bench.py --help."""
+    """What the project asks of a row, in per cent; the kinds are worded in bench.py --help."""
 
     workload: str
     threads: int
@@ -133,6 +133,8 @@ class Ask:
     points_of: str = ""  # at most `points` below the share of this workload
     points: float = 0.0
     scaling: float = 0.0  # of the share that one thread reaches
+    tile_of: str = ""  # a visited tile takes at most `tile` more time than one of this workload
+    tile: float = 0.0
 
 
 def make_workload(fields, dtype=""):
@@ -156,7 +158,7 @@ def load(dtype=""):
 def select(workloads, names):
     """Those whose name or family is among `names`; without names those of real models."""
     if not names:
-        return [w for w in workloads.values() if w.family not in ("ground", "sweep", "growth")]
+        return [w for w in workloads.values() if w.family not in ("ground", "sweep", "growth", "tiles")]
     families = {w.family for w in workloads.values()}
     for name in names:
         if name not in workloads and name not in families:

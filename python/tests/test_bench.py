@@ -124,7 +124,8 @@ def test_selection():
         "stable-diffusion-self",
         "stable-diffusion-cross",
     ]
-    assert not {"ground", "sweep", "growth"} & {w.family for w in workloads.select(known, [])}
+    assert {ask.tile_of for ask in asked} - {""} <= set(known)
+    assert not {"ground", "sweep", "growth", "tiles"} & {w.family for w in workloads.select(known, [])}
 
 
 def test_plan_of_a_plain_run():
@@ -137,6 +138,21 @@ def test_plan_of_a_plain_run():
     # What is asked of two threads refers to one.
     assert all((name, 1) in measured for name, threads in measured if threads == 2)
     assert ("twelve-d64", 2) in measured
+
+    steps = script.plan(script.parse_arguments(["--workloads=tiles"]))
+    assert [(w.name, ask.tile_of) for _, w, ask in steps] == [
+        ("tiles-dense", ""),
+        ("tiles-512", "tiles-dense"),
+        ("tiles-4096", "tiles-dense"),
+    ]
+
+
+def test_visited_tiles_are_the_compilers():
+    # Tiles of 64 rows see 64 keys of their own and a window before: every row tile but the first few takes 2 or 3.
+    dense, window = tiny(N=640, M=640), tiny(N=640, M=640, causal=True, window=64)
+    rows = dense.B * dense.H * 10
+    assert kernels.count_visited_tiles(dense) % rows == 0
+    assert rows < kernels.count_visited_tiles(window) <= 3 * rows < kernels.count_visited_tiles(dense)
 
 
 @pytest.mark.parametrize("features", FEATURES.values(), ids=FEATURES)
@@ -297,6 +313,17 @@ def test_asked_is_judged():
     assert report.judge_asked(a, rows) == (">= 88 %", "87.0 %", False)
     assert report.judge_asked(b, rows)[2] is True
     assert report.judge_asked(c, rows)[1:] == ("80.0 %, 92.0 % of it", False)
+
+    dense, window = row("dense", 0.9, share=88), row("window", 0.8, tile_of="dense", tile=10)
+    dense |= {"tiles": 1000}
+    window |= {"tiles": 100}
+    dense["contenders"][0]["seconds"], window["contenders"][0]["seconds"] = 2.0, 0.218
+    text, measured, met = report.judge_asked(window, [dense, window])
+    assert text == "a visited tile takes <= 10 % more than of dense"
+    assert (measured, met) == ("80.0 %, 100 tiles, 9.0 % more", True)
+    window["contenders"][0]["seconds"] = 0.222
+    assert report.judge_asked(window, [dense, window])[2] is False
+    assert report.judge_asked(window, [window])[2] is None
 
 
 def test_memory_stays_small():
