@@ -28,12 +28,11 @@ std::string attn::printType(const FuzzArgument &argument, const std::map<std::st
 FuzzKernel attn::makeKernel(uint64_t seed) {
   Choice choice(seed);
   FuzzKernel kernel = choice.chance(30) ? makeSdpaKernel(choice) : makeGenericKernel(choice);
-  for (const char *loop : {"b", "h", "g", "i"}) {
-    auto size = kernel.sizes.find(loop);
-    if (size != kernel.sizes.end() && size->second == 0)
+  for (const char *loop : {"b", "h", "g", "i"})
+    if (auto size = kernel.sizes.find(loop); size != kernel.sizes.end() && size->second == 0)
       kernel.expected.push_back(RefusalKind::NoElements);
-    if (size != kernel.sizes.end() && size->second == 1)
+  for (auto &[loop, size] : kernel.sizes)
+    if (size == 1)
       kernel.expected.push_back(RefusalKind::OnesAlike);
-  }
   return kernel;
 }
