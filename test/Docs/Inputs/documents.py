@@ -57,7 +57,7 @@ class Checkout:
         self.source, self.build = source, build
         self.dev_help = output_of(source / "dev", "--help")
         self.dev_commands = re.findall(r"^  ([a-z-]+) ", self.dev_help, re.M)
-        scripts = ("dev", "benchmarks/bench.py", "examples/demo/options.py")
+        scripts = ("dev", "benchmarks/bench.py", "examples/demo/options.py", "utils/gpu_gate.py", "utils/gpu_check.py")
         self.dev_options = "".join((source / name).read_text() for name in scripts)
         presets = json.loads((source / "CMakePresets.json").read_text())["configurePresets"]
         self.presets = [preset["name"] for preset in presets if not preset.get("hidden")]
