@@ -33,7 +33,10 @@ AffineMap getInputMap(linalg::GenericOp producer, AffineMap map, AffineMap resul
 void eraseProducers(RewriterBase &rewriter, ValueRange operands) {
   SmallVector<Value> pending(operands);
   while (!pending.empty()) {
-    linalg::GenericOp producer = getElementwiseProducer(pending.pop_back_val());
+    Value operand = pending.pop_back_val();
+    // Whoever is used twice must not be asked for again once its producer is gone.
+    llvm::erase(pending, operand);
+    linalg::GenericOp producer = getElementwiseProducer(operand);
     if (!producer)
       continue;
     SmallVector<tensor::DimOp> dims;

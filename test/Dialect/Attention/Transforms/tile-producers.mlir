@@ -101,3 +101,34 @@ func.func @chains(%q: tensor<16x4xf32>, %k: tensor<8x4xi8>, %v: tensor<8x3xf32>,
     outs(out %init : tensor<16x3xf32>) maps [#q, #k, #v, #o] normalizer(#attn.softmax) {attn.plan = #plan}
   return %r : tensor<16x3xf32>
 }
+
+// -----
+
+#plan = #attn.plan<online, rows_minor, rows = 16, keys = 8, lanes = 16, register_tile = [4, 1]>
+#q = affine_map<(h, i, j, d, e) -> (h, i, d)>
+#k = affine_map<(h, i, j, d, e) -> (h, j, d)>
+#v = affine_map<(h, i, j, d, e) -> (h, j, e)>
+#o = affine_map<(h, i, j, d, e) -> (h, i, e)>
+#all = affine_map<(h, j, d) -> (h, j, d)>
+
+// One producer for K and V, as where V is K: made for each of the two, and erased once.
+
+// CHECK-LABEL: func.func @one_for_two
+//   CHECK-NOT:   linalg.generic
+//       CHECK:   scf.forall
+//       CHECK:     scf.for
+//       CHECK:       %[[K:.+]] = linalg.generic {{.*}} outs(%{{.+}} : tensor<8x4xf32>) attrs = {attn.role = "produce"}
+//       CHECK:       %[[V:.+]] = linalg.generic {{.*}} outs(%{{.+}} : tensor<8x4xf32>) attrs = {attn.role = "produce"}
+//       CHECK:       attn.online ins(%{{.+}}, %[[K]], %[[V]] :
+func.func @one_for_two(%q: tensor<2x16x4xf32>, %k: tensor<2x24x4xi8>, %init: tensor<2x16x4xf32>) -> tensor<2x16x4xf32> {
+  %k_init = tensor.empty() : tensor<2x24x4xf32>
+  %wide = linalg.generic {indexing_maps = [#all, #all], iterator_types = ["parallel", "parallel", "parallel"]}
+    ins(%k : tensor<2x24x4xi8>) outs(%k_init : tensor<2x24x4xf32>) {
+  ^bb0(%stored: i8, %unused: f32):
+    %float = arith.sitofp %stored : i8 to f32
+    linalg.yield %float : f32
+  } -> tensor<2x24x4xf32>
+  %r = attn.generic ins(%q, %wide, %wide : tensor<2x16x4xf32>, tensor<2x24x4xf32>, tensor<2x24x4xf32>)
+    outs(out %init : tensor<2x16x4xf32>) maps [#q, #k, #v, #o] normalizer(#attn.softmax) {attn.plan = #plan}
+  return %r : tensor<2x16x4xf32>
+}
