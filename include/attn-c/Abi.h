@@ -62,7 +62,8 @@ typedef enum attn_status {
 typedef void (*attn_task_body)(void *context, int64_t task, int32_t worker);
 
 /* Runs body(context, task, worker) for all tasks, in any order and on any threads, and returns when all are done.
- * Task 0 takes longest, so hand tasks out in order, one at a time. pool is call->pool, untouched. */
+ * Task 0 takes longest, so hand tasks out in order, one at a time. pool is call->pool, untouched. A kernel of several
+ * stages calls it once for each, one after the other. */
 typedef void (*attn_parallel_for)(void *pool, int64_t tasks, attn_task_body body, void *context);
 
 /* How to run one call. The struct may be reused for any number of calls and kernels. */

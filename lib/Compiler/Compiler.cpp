@@ -225,8 +225,10 @@ static FailureOr<std::unique_ptr<llvm::Module>> generateLevels(ModuleOp module, 
     if (failed(llvmModule))
       return failure();
     modules.push_back(std::move(*llvmModule));
-    for (auto [signature, kernel] : llvm::zip(signatures, kernels))
+    for (auto [signature, kernel] : llvm::zip(signatures, kernels)) {
       signature.workspaceBytes = std::max(signature.workspaceBytes, kernel.workspaceBytes);
+      signature.sharedBytes = std::max(signature.sharedBytes, kernel.sharedBytes);
+    }
     kernels = std::move(signatures);
   }
   auto joined = joinLevels(std::move(modules), options.levels, kernels);

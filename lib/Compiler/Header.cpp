@@ -105,7 +105,10 @@ static void writeKernel(llvm::raw_ostream &os, const KernelSignature &kernel, bo
   os << " *\n * Sizes marked ? are chosen by the caller; those of different views must agree as the kernel's "
         "definition says,\n"
      << " * else ATTN_ERROR_SHAPE. Strides are free within the rules for views (innermost 1). Scratch: "
-     << kernel.workspaceBytes << " bytes a worker.\n *\n";
+     << kernel.workspaceBytes << " bytes a worker";
+  if (kernel.sharedBytes > 0)
+    os << ", and " << kernel.sharedBytes << " for what its " << kernel.stages << " stages hand on";
+  os << ".\n *\n";
   writeExample(os, kernel, isGpu);
   os << " */\nint32_t " << kernel.name << (isGpu ? "(const attn_gpu_call *call" : "(const attn_call *call");
   for (const KernelArgument &argument : kernel.arguments) {

@@ -102,9 +102,11 @@ private:
       return runAffine(op);
     SmallVector<RuntimeValue> operands = getOperands(op);
     if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op)) {
-      FailureOr<SmallVector<RuntimeValue>> results = interpretLinalgOp(linalgOp, operands, values, sizesOnly());
+      FailureOr<SmallVector<RuntimeValue>> results = interpretLinalgOp(linalgOp, operands, values, options);
       if (failed(results))
         return failure();
+      if (summary && !sizesOnly())
+        summary->usefulFlops += countLinalgFlops(linalgOp, operands);
       for (auto [result, value] : llvm::zip_equal(op->getResults(), *results))
         values[result] = value;
       return success();
@@ -186,6 +188,8 @@ private:
     bound->model.scoreGain = *bound->scoreGain;
     auto origin = std::make_shared<EvaluatedOp>();
     origin->tolerances = reference::tolerances(bound->problem, *evaluation, bound->model);
+    if (failed(addOperandErrors(op, operands, *bound, origin->tolerances)))
+      return failure();
     for (const RuntimeValue &operand : operands)
       origin->operands.push_back(operand.tensor);
     origin->problem = std::move(bound->problem);

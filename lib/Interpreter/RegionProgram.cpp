@@ -79,6 +79,11 @@ FailureOr<RegionProgram> RegionProgram::compile(Block &block, const DenseMap<Val
       if (it == bound.end() || !it->second.tensor)
         return op.emitError() << "cannot interpret reads of this tensor";
       instruction->table = it->second.tensor.get();
+      if (!instruction->table->tolerances.empty()) {
+        auto tableErrors = std::make_shared<TensorValue>(*instruction->table);
+        tableErrors->values = tableErrors->tolerances;
+        instruction->tableErrors = std::move(tableErrors);
+      }
     }
     instruction->roundings = getRoundings(op);
     program.roundings += instruction->roundings;
@@ -132,6 +137,11 @@ void RegionProgram::runWithErrors(const int64_t *position, double unit) {
   for (const Instruction &instruction : instructions) {
     Scalar exact = instruction.run(instruction, slots.data(), position);
     double error = getDeviation(instruction, exact, position);
+    if (instruction.tableErrors) {
+      Instruction look = instruction;
+      look.table = instruction.tableErrors.get();
+      error += look.run(look, slots.data(), position).f;
+    }
     if (kinds[instruction.result] == Kind::Float && std::isfinite(exact.f))
       error += instruction.roundings * unit * std::fabs(exact.f);
     slots[instruction.result] = exact;

@@ -6,6 +6,8 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/TypeSwitch.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace attn;
 
@@ -150,51 +152,189 @@ static FailureOr<SmallVector<int64_t>> getExtents(linalg::LinalgOp op, ArrayRef<
   return extents;
 }
 
+/// The term that an op adds to its only output, if that is all it does to it: the op is then a sum.
+static bool isSum(linalg::LinalgOp op) {
+  if (op.getNumReductionLoops() == 0 || op.getNumDpsInits() != 1)
+    return false;
+  Block &body = *op.getBlock();
+  BlockArgument sum = op.getMatchingBlockArgument(op.getDpsInitOperand(0));
+  auto add = body.getTerminator()->getOperand(0).getDefiningOp<arith::AddFOp>();
+  return add && sum.hasOneUse() && (add.getLhs() == sum) != (add.getRhs() == sum);
+}
+
+static double getUnit(Type type) {
+  if (type.isF64())
+    return 0x1p-53;
+  return type.isF16() ? 0x1p-11 : type.isBF16() ? 0x1p-8 : 0x1p-24;
+}
+
+namespace {
+/// One linalg op, with tolerances beside its values.
+class LinalgInterpreter {
+public:
+  LinalgInterpreter(linalg::LinalgOp op, ArrayRef<RuntimeValue> operands, const InterpreterOptions &options)
+      : op(op), operands(operands), numInputs(op.getNumDpsInputs()),
+        isStatistical(options.confidence == reference::Confidence::Statistical), sums(isSum(op)) {}
+
+  FailureOr<SmallVector<RuntimeValue>> run(const DenseMap<Value, RuntimeValue> &outside);
+
+private:
+  bool wantsErrors(const DenseMap<Value, RuntimeValue> &outside);
+  void prepareOutputs();
+  void runElement(ArrayRef<int64_t> index);
+  void storeResult(unsigned number, int64_t at);
+
+  linalg::LinalgOp op;
+  ArrayRef<RuntimeValue> operands;
+  unsigned numInputs;
+  bool isStatistical, sums, hasErrors = false;
+  std::optional<RegionProgram> program;
+  double unit = 0x1p-24;
+  SmallVector<std::shared_ptr<TensorValue>> outputs;
+  SmallVector<const TensorValue *> tensors;
+  SmallVector<AffineMap> maps;
+  SmallVector<int64_t> offsets;
+  /// Of a sum, by element of the output: magnitudes of its terms; errors of its terms, added up in squares where they
+  /// are taken for independent.
+  std::vector<double> magnitudes, termErrors;
+};
+} // namespace
+
+bool LinalgInterpreter::wantsErrors(const DenseMap<Value, RuntimeValue> &outside) {
+  if (llvm::none_of(outputs, [](const auto &output) { return isa<FloatType>(output->elementType); }))
+    return false;
+  if (op.getNumReductionLoops() > 0)
+    return true;
+  auto isUncertain = [](const RuntimeValue &value) { return value.tensor && !value.tensor->tolerances.empty(); };
+  bool readsUncertain = llvm::any_of(operands.take_front(numInputs), isUncertain);
+  op.getBlock()->walk([&](tensor::ExtractOp extract) {
+    auto it = outside.find(extract.getTensor());
+    readsUncertain |= it != outside.end() && isUncertain(it->second);
+  });
+  return readsUncertain ||
+         llvm::any_of(op->getUsers(), [](Operation *user) { return user->hasTrait<OpTrait::IsTerminator>(); });
+}
+
+void LinalgInterpreter::prepareOutputs() {
+  for (const RuntimeValue &init : operands.drop_front(numInputs)) {
+    outputs.push_back(std::make_shared<TensorValue>(*init.tensor));
+    outputs.back()->origin = nullptr;
+  }
+}
+
+void LinalgInterpreter::storeResult(unsigned number, int64_t at) {
+  TensorValue &output = *outputs[number];
+  Scalar value = program->getResult(number);
+  bool isFloat = isa<FloatType>(output.elementType);
+  double result = isFloat ? value.f : static_cast<double>(value.i);
+  if (!hasErrors || !isFloat) {
+    output.values[at] = result;
+    return;
+  }
+  double error = program->getError(number);
+  if (sums) {
+    // The program ran on a sum of 0, so that the result is the term.
+    output.values[at] += result;
+    magnitudes[at] += std::fabs(result);
+    termErrors[at] += isStatistical ? error * error : error;
+    return;
+  }
+  output.values[at] = result;
+  output.tolerances[at] = error;
+}
+
+void LinalgInterpreter::runElement(ArrayRef<int64_t> index) {
+  for (auto [number, tensor, map] : llvm::enumerate(tensors, maps)) {
+    if (!tensor) {
+      program->getArgument(number) = operands[number].scalar;
+      continue;
+    }
+    int64_t offset = 0;
+    for (auto [size, position] : llvm::zip_equal(tensor->sizes, map.compose(index)))
+      offset = offset * size + position;
+    offsets[number] = offset;
+    bool startsAtZero = hasErrors && sums && number >= numInputs;
+    double value = startsAtZero ? 0 : tensor->values[offset];
+    program->getArgument(number) =
+        isa<FloatType>(tensor->elementType) ? Scalar::ofFloat(value) : Scalar::ofInteger(static_cast<int64_t>(value));
+    if (hasErrors)
+      program->getArgumentError(number) = tensor->tolerances.empty() || startsAtZero ? 0 : tensor->tolerances[offset];
+  }
+  if (hasErrors)
+    program->runWithErrors(index.data(), unit);
+  else
+    program->run(index.data());
+  for (unsigned number = 0; number < outputs.size(); ++number)
+    storeResult(number, offsets[numInputs + number]);
+}
+
+FailureOr<SmallVector<RuntimeValue>> LinalgInterpreter::run(const DenseMap<Value, RuntimeValue> &outside) {
+  FailureOr<SmallVector<int64_t>> extents = getExtents(op, operands);
+  FailureOr<RegionProgram> compiled = RegionProgram::compile(*op.getBlock(), outside);
+  if (failed(extents) || failed(compiled))
+    return failure();
+  program = std::move(*compiled);
+  prepareOutputs();
+  hasErrors = wantsErrors(outside);
+  maps = op.getIndexingMapsArray();
+  offsets.resize(operands.size());
+  for (auto [number, operand] : llvm::enumerate(operands))
+    tensors.push_back(number < numInputs ? operand.tensor.get() : outputs[number - numInputs].get());
+  for (const auto &output : outputs) {
+    if (!hasErrors || !isa<FloatType>(output->elementType))
+      output->tolerances.clear();
+    else if (output->tolerances.empty() || !op.payloadUsesValueFromOperand(op.getDpsInitOperand(0)))
+      output->tolerances.assign(output->values.size(), 0);
+    if (output->elementType.isF64())
+      unit = 0x1p-53;
+  }
+  if (hasErrors && sums) {
+    magnitudes = outputs[0]->values;
+    for (double &magnitude : magnitudes)
+      magnitude = std::fabs(magnitude);
+    termErrors.assign(magnitudes.size(), 0);
+  }
+  forEachIndex(*extents, [&](int64_t, ArrayRef<int64_t> index) { runElement(index); });
+
+  SmallVector<RuntimeValue> results;
+  for (const auto &output : outputs) {
+    double stored = getUnit(output->elementType);
+    int64_t terms = 1;
+    for (auto [extent, kind] : llvm::zip_equal(*extents, op.getIteratorTypesArray()))
+      if (kind == utils::IteratorType::reduction)
+        terms *= extent;
+    double chain = static_cast<double>(terms) + 1;
+    if (isStatistical)
+      chain = std::min(chain, 4 * std::sqrt(chain));
+    for (size_t at = 0; at < output->tolerances.size(); ++at) {
+      double &tolerance = output->tolerances[at];
+      if (sums)
+        tolerance += (isStatistical ? std::sqrt(termErrors[at]) : termErrors[at]) + chain * unit * magnitudes[at];
+      // Narrow results are rounded once more.
+      if (stored > unit && std::isfinite(output->values[at]))
+        tolerance += stored * (std::fabs(output->values[at]) + tolerance);
+    }
+    results.push_back({output, Scalar::ofInteger(0)});
+  }
+  return results;
+}
+
 FailureOr<SmallVector<RuntimeValue>> attn::interpretLinalgOp(linalg::LinalgOp op, ArrayRef<RuntimeValue> operands,
                                                              const DenseMap<Value, RuntimeValue> &outside,
-                                                             bool sizesOnly) {
-  unsigned numInputs = op.getNumDpsInputs();
-  SmallVector<RuntimeValue> results(operands.drop_front(numInputs));
-  if (sizesOnly)
-    return results;
-  FailureOr<SmallVector<int64_t>> extents = getExtents(op, operands);
-  FailureOr<RegionProgram> program = RegionProgram::compile(*op.getBlock(), outside);
-  if (failed(extents) || failed(program))
-    return failure();
+                                                             const InterpreterOptions &options) {
+  // Sums are slow, and what is only counted does not depend on them.
+  bool isSkipped = options.mode == InterpreterMode::Count && op.getNumReductionLoops() > 0;
+  if (options.mode == InterpreterMode::Sizes || isSkipped)
+    return SmallVector<RuntimeValue>(operands.drop_front(op.getNumDpsInputs()));
+  return LinalgInterpreter(op, operands, options).run(outside);
+}
 
-  SmallVector<std::shared_ptr<TensorValue>> outputs;
-  for (RuntimeValue &result : results) {
-    outputs.push_back(std::make_shared<TensorValue>(*result.tensor));
-    outputs.back()->tolerances.clear();
-    outputs.back()->origin = nullptr;
-    result.tensor = outputs.back();
-  }
-  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
-  SmallVector<TensorValue *> tensors;
-  for (auto [number, operand] : llvm::enumerate(operands))
-    tensors.push_back(number < numInputs ? const_cast<TensorValue *>(operand.tensor.get())
-                                         : outputs[number - numInputs].get());
-  SmallVector<int64_t> offsets(operands.size());
-  forEachIndex(*extents, [&](int64_t, ArrayRef<int64_t> index) {
-    for (auto [number, tensor, map] : llvm::enumerate(tensors, maps)) {
-      if (!tensor) {
-        program->getArgument(number) = operands[number].scalar;
-        continue;
-      }
-      int64_t offset = 0;
-      for (auto [size, position] : llvm::zip_equal(tensor->sizes, map.compose(index)))
-        offset = offset * size + position;
-      offsets[number] = offset;
-      double value = tensor->values[offset];
-      program->getArgument(number) =
-          isa<FloatType>(tensor->elementType) ? Scalar::ofFloat(value) : Scalar::ofInteger(static_cast<int64_t>(value));
-    }
-    program->run(index.data());
-    for (auto [number, output] : llvm::enumerate(outputs)) {
-      Scalar value = program->getResult(number);
-      output->values[offsets[numInputs + number]] =
-          isa<FloatType>(output->elementType) ? value.f : static_cast<double>(value.i);
-    }
-  });
-  return results;
+double attn::countLinalgFlops(linalg::LinalgOp op, ArrayRef<RuntimeValue> operands) {
+  if (op.getNumReductionLoops() == 0 || op.getNumDpsInputs() != 2)
+    return 0;
+  FailureOr<SmallVector<int64_t>> extents = getExtents(op, operands);
+  double count = 2;
+  for (int64_t extent : failed(extents) ? SmallVector<int64_t>{0} : *extents)
+    count *= static_cast<double>(extent);
+  return count;
 }

@@ -23,6 +23,11 @@ template <typename Options> static void setMachine(Options &options, const CPUDe
 }
 
 void buildPlanStage(OpPassManager &pm, const CPUDescription &cpu) {
+  // First: an operand of attention that is a stage's result is not made in the attention's tiles.
+  AttnPlanStagesPassOptions stages;
+  stages.vectorBits = cpu.vectorBits;
+  stages.vectorRegisters = cpu.vectorRegisters;
+  pm.addNestedPass<func::FuncOp>(createAttnPlanStagesPass(stages));
   AttnSelectPlanPassOptions options;
   setMachine(options, cpu);
   pm.addNestedPass<func::FuncOp>(createAttnSelectPlanPass(options));
@@ -34,7 +39,10 @@ void buildPlanStage(OpPassManager &pm, const GPUDescription &gpu) {
   pm.addNestedPass<func::FuncOp>(createAttnSelectPlanPass(options));
 }
 
-void buildTileStage(OpPassManager &pm) { pm.addNestedPass<func::FuncOp>(createAttnTileAndFusePass()); }
+void buildTileStage(OpPassManager &pm) {
+  pm.addNestedPass<func::FuncOp>(createAttnTileStagesPass());
+  pm.addNestedPass<func::FuncOp>(createAttnTileAndFusePass());
+}
 
 void buildLinalgStage(OpPassManager &pm) {
   // No CSE on tensors from here to bufferisation: it would merge the fills of buffers that are updated separately.

@@ -9,11 +9,13 @@
 
 #include "attn/Compiler/GpuTarget.h"
 #include "attn/Compiler/Tool.h"
+#include "attn/Dialect/Attention/IR/AttentionAttributes.h"
 #include "attn/Runner/Call.h"
 #include "attn/Runner/CallSettings.h"
 #include "attn/Runner/Judge.h"
 #include "attn/Support/Npy.h"
 
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "llvm/Support/InitLLVM.h"
 
 using namespace mlir;
@@ -162,7 +164,7 @@ static void keepOnly(ModuleOp module, llvm::StringRef name) {
 }
 
 /// Sets `judge` to the function of `module` that says what a kernel should compute, at stage plan. Leaves it empty
-/// where none has an attention op: kernels of later stages compute, but do not say what.
+/// where none has an op with a plan: kernels of later stages compute, but do not say what.
 static LogicalResult findJudge(ModuleOp module, const KernelSignature &signature, const CommandLine &line,
                                const CompileOptions &options, std::optional<Judge> &judge) {
   CompileOptions toPlan = options;
@@ -172,7 +174,11 @@ static LogicalResult findJudge(ModuleOp module, const KernelSignature &signature
   if (find() && failed(lowerToStage(module, Stage::Plan, toPlan)))
     return failure();
   func::FuncOp function = find();
-  if (!function || !function.walk([](GenericOp) { return WalkResult::interrupt(); }).wasInterrupted())
+  auto findPlan = [](Operation *op) {
+    return isa<GenericOp, linalg::LinalgOp>(op) && op->hasAttr(kPlanName) ? WalkResult::interrupt()
+                                                                          : WalkResult::advance();
+  };
+  if (!function || !function.walk(findPlan).wasInterrupted())
     return success();
   judge.emplace(function, reference::Confidence::Statistical);
   return judge->checkSignature(signature);

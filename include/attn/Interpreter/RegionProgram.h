@@ -28,6 +28,8 @@ struct Instruction {
   unsigned width = 64, number = 0;
   /// For tensor.extract: the table, and the slots of its indices.
   const TensorValue *table = nullptr;
+  /// How far the elements of the table may be off, as a table; null: not at all.
+  std::shared_ptr<const TensorValue> tableErrors;
   llvm::SmallVector<unsigned, 4> indices;
 };
 

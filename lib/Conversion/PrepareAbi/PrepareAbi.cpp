@@ -2,8 +2,9 @@
 // attn-prepare-abi: from tensors to views that the caller owns.
 //
 // The memory of a result must be known where the loop starts, or bufferisation allocates one of its own and copies.
-// So each result is followed back to the scf.forall, and the output's view is reshaped the opposite way: what
-// tensor.collapse_shape joins behind the loop, memref.expand_shape splits before it.
+// So each result is followed back to an scf.forall, and the output's view is reshaped the opposite way: what
+// tensor.collapse_shape joins behind the loop, memref.expand_shape splits before it. What one loop makes for another is
+// no result: it stays a tensor, of static size, which becomes a buffer in the workspace.
 #include "attn/Conversion/PrepareAbi/PrepareAbi.h"
 
 #include "attn-c/Abi.h"
@@ -27,8 +28,9 @@ using namespace mlir;
 namespace attn {
 namespace {
 
-/// How a result of the function comes out of the loop.
+/// How a result of the function comes out of a loop.
 struct Destination {
+  scf::ForallOp loop;
   /// Result number of the scf.forall.
   unsigned number;
   /// tensor.collapse_shape and tensor.cast between the loop and the return, in program order.
@@ -37,7 +39,8 @@ struct Destination {
 
 /// What the rewrite needs to know; found before anything is changed.
 struct Kernel {
-  scf::ForallOp loop;
+  /// One for each stage, in order.
+  SmallVector<scf::ForallOp> loops;
   func::ReturnOp terminator;
   /// One per result of the function.
   SmallVector<Destination> destinations;
@@ -75,11 +78,12 @@ bool isUnwritten(Value value) {
   return false;
 }
 
-FailureOr<Destination> findDestination(func::ReturnOp terminator, unsigned number, scf::ForallOp loop) {
+FailureOr<Destination> findDestination(func::ReturnOp terminator, unsigned number, ArrayRef<scf::ForallOp> loops) {
   Destination destination;
   Value value = terminator.getOperand(number);
   while (auto *op = value.getDefiningOp()) {
-    if (op == loop) {
+    if (auto loop = dyn_cast<scf::ForallOp>(op); loop && llvm::is_contained(loops, loop)) {
+      destination.loop = loop;
       destination.number = cast<OpResult>(value).getResultNumber();
       std::reverse(destination.reshapes.begin(), destination.reshapes.end());
       return destination;
@@ -90,10 +94,30 @@ FailureOr<Destination> findDestination(func::ReturnOp terminator, unsigned numbe
     value = op->getOperand(0);
   }
   InFlightDiagnostic diag = terminator.emitError("result #")
-                            << number << " is not written by the scf.forall of this kernel, so it has no place in an "
+                            << number << " is not written by an scf.forall of this kernel, so it has no place in an "
                             << "output of the caller";
   diag.attachNote(value.getLoc()) << "it comes from here; only tensor.collapse_shape and tensor.cast may stand between";
   return failure();
+}
+
+/// What a stage hands to later ones lies in the workspace, whose size the caller asks for before any size is known.
+LogicalResult checkBetweenStages(scf::ForallOp loop, unsigned number) {
+  Value result = loop.getResult(number);
+  if (result.use_empty())
+    return loop.emitError("result #") << number << " is neither returned nor read, so it has no memory";
+  if (!isUnwritten(loop.getOutputs()[number]))
+    return loop.emitError("expects output #") << number << " to start from tensor.empty";
+  auto type = cast<RankedTensorType>(result.getType());
+  if (type.hasStaticShape())
+    return success();
+  InFlightDiagnostic diag = loop.emitError("cannot keep a tensor of unknown size between two stages of a kernel, got ")
+                            << type << ": give it static sizes, or each stage a function of its own";
+  for (Operation *user : result.getUsers())
+    if (!isa<tensor::DimOp>(user)) {
+      diag.attachNote(user->getLoc()) << "it is read here";
+      break;
+    }
+  return diag;
 }
 
 FailureOr<Kernel> analyze(func::FuncOp function) {
@@ -115,44 +139,45 @@ FailureOr<Kernel> analyze(func::FuncOp function) {
   Kernel kernel;
   for (Operation &op : function.getBody().front()) {
     if (auto loop = dyn_cast<scf::ForallOp>(op); loop && loop->hasAttr(kPlanName)) {
-      if (kernel.loop) {
-        InFlightDiagnostic diag = loop.emitError(
-            "a compiled kernel holds one attention: expects one scf.forall with 'attn.plan', got a second one");
-        diag.attachNote(kernel.loop.getLoc()) << "the first one is here; give each a function of its own";
+      auto plan = loop->getAttrOfType<PlanAttr>(kPlanName);
+      if (!kernel.loops.empty() && plan && plan.getWarps()) {
+        InFlightDiagnostic diag = loop.emitError("a kernel of a GPU holds one attention: expects one scf.forall with "
+                                                 "'attn.plan', got a second one");
+        diag.attachNote(kernel.loops.front().getLoc()) << "the first one is here; give each a function of its own";
         return diag;
       }
-      kernel.loop = loop;
+      kernel.loops.push_back(loop);
     } else if (!isAllowedBesideLoop(op)) {
       return op.emitError(
-                 "a compiled kernel holds one attention: expects nothing but sizes, checks and views beside it, "
-                 "got '")
-             << op.getName() << "'; move it to the caller, or fuse it into the attention before attn-tile-and-fuse";
+                 "a compiled kernel holds attention and stages of linalg ops: expects nothing but sizes, checks "
+                 "and views beside them, got '")
+             << op.getName() << "'; move it to the caller, or write it as a linalg.generic before attn-plan-stages";
     }
   }
-  if (!kernel.loop)
-    return function.emitError(
-        "a compiled kernel holds one attention: expects one scf.forall with 'attn.plan', got none; "
-        "attn-tile-and-fuse makes it");
+  if (kernel.loops.empty())
+    return function.emitError("a compiled kernel holds attention or other stages: expects an scf.forall with "
+                              "'attn.plan', got none; attn-tile-and-fuse and attn-tile-stages make it");
 
   kernel.terminator = cast<func::ReturnOp>(function.getBody().front().getTerminator());
-  llvm::SmallDenseSet<unsigned> used;
+  llvm::DenseSet<Value> used;
   for (unsigned number = 0; number < kernel.terminator.getNumOperands(); ++number) {
     if (!isa<RankedTensorType>(kernel.terminator.getOperand(number).getType()))
       return kernel.terminator.emitError("expects results of a kernel to be tensors, got ")
              << kernel.terminator.getOperand(number).getType();
-    FailureOr<Destination> destination = findDestination(kernel.terminator, number, kernel.loop);
+    FailureOr<Destination> destination = findDestination(kernel.terminator, number, kernel.loops);
     if (failed(destination))
       return failure();
-    if (!used.insert(destination->number).second)
+    if (!used.insert(destination->loop.getResult(destination->number)).second)
       return kernel.terminator.emitError("result #") << number << " is the same tensor as another result";
-    if (!isUnwritten(kernel.loop.getOutputs()[destination->number]))
-      return kernel.loop.emitError("expects output #")
+    if (!isUnwritten(destination->loop.getOutputs()[destination->number]))
+      return destination->loop.emitError("expects output #")
              << destination->number << " to start from tensor.empty, so that it can start from the caller's memory";
     kernel.destinations.push_back(std::move(*destination));
   }
-  for (unsigned number = 0; number < kernel.loop.getNumResults(); ++number)
-    if (!used.contains(number))
-      return kernel.loop.emitError("result #") << number << " is not returned, so it has no memory";
+  for (scf::ForallOp loop : kernel.loops)
+    for (auto [number, result] : llvm::enumerate(loop.getResults()))
+      if (!used.contains(result) && failed(checkBetweenStages(loop, number)))
+        return failure();
   return kernel;
 }
 
@@ -311,21 +336,21 @@ LogicalResult prepareAbi(RewriterBase &rewriter, func::FuncOp function) {
     Attribute name = takeName(function.getResultAttrDict(number));
     descriptions.push_back(
         describe(rewriter, "output", name, resultTypes.size() == 1 ? Twine("out") : "out" + Twine(number), type));
-    Location loc = kernel->loop.getLoc();
+    Location loc = destination.loop.getLoc();
     types.push_back(getViewType(cast<RankedTensorType>(type)));
     Value view = body.addArgument(types.back(), loc);
 
-    rewriter.setInsertionPoint(kernel->loop);
+    rewriter.setInsertionPoint(destination.loop);
     StringRef argumentName = cast<StringAttr>(cast<DictionaryAttr>(descriptions.back()).get("name"));
-    assertOutputSizes(rewriter, kernel->loop, destination, view, argumentName);
-    view = reshapeForLoop(rewriter, kernel->loop, destination, view);
-    OpOperand &init = kernel->loop.getOutputsMutable()[destination.number];
+    assertOutputSizes(rewriter, destination.loop, destination, view, argumentName);
+    view = reshapeForLoop(rewriter, destination.loop, destination, view);
+    OpOperand &init = destination.loop.getOutputsMutable()[destination.number];
     Value tensor = bufferization::ToTensorOp::create(rewriter, loc, init.get().getType(), view, /*restrict=*/true,
                                                      /*writable=*/true);
-    rewriter.modifyOpInPlace(kernel->loop, [&] { init.set(tensor); });
+    rewriter.modifyOpInPlace(destination.loop, [&] { init.set(tensor); });
     rewriter.setInsertionPoint(kernel->terminator);
     bufferization::MaterializeInDestinationOp::create(rewriter, kernel->terminator.getLoc(), /*result=*/Type(),
-                                                      kernel->loop.getResult(destination.number), view,
+                                                      destination.loop.getResult(destination.number), view,
                                                       /*restrict=*/true, /*writable=*/true);
   }
 

@@ -44,13 +44,14 @@ static void appendPart(EntryBuilder &entry, const KernelSignature &signature, Va
   flat.append({tile, part, splits, partials, partials, entry.i64(0), bytes, entry.i64(1)});
 }
 
-LLVM::LLVMFuncOp attn::buildTaskBody(OpBuilder &b, KernelFunctions &kernel) {
+static LLVM::LLVMFuncOp buildTaskBody(OpBuilder &b, KernelFunctions &kernel, LLVM::LLVMFuncOp taskFunction,
+                                      size_t stage) {
   OpBuilder::InsertionGuard guard(b);
-  Location loc = kernel.task.getLoc();
+  Location loc = taskFunction.getLoc();
   EntryBuilder entry(b, loc);
-  LLVM::LLVMFuncOp body =
-      createFunction(b, loc, kernel.signature.getSymbol("body"), LLVM::LLVMVoidType::get(b.getContext()),
-                     {entry.getPointer(), b.getI64Type(), b.getI32Type()}, LLVM::Linkage::Internal);
+  LLVM::LLVMFuncOp body = createFunction(b, loc, kernel.signature.getSymbol(getStageSuffix("body", stage)),
+                                         LLVM::LLVMVoidType::get(b.getContext()),
+                                         {entry.getPointer(), b.getI64Type(), b.getI32Type()}, LLVM::Linkage::Internal);
   b.setInsertionPointToStart(body.addEntryBlock(b));
   Value context = body.getArgument(0), task = body.getArgument(1), worker = body.getArgument(2);
   Type contextType = entry.getContextType(kernel.signature);
@@ -80,6 +81,12 @@ LLVM::LLVMFuncOp attn::buildTaskBody(OpBuilder &b, KernelFunctions &kernel) {
   SmallVector<Value> flat;
   entry.flatten(kernel.signature, values, flat);
   Value scratch = entry.loadMember(context, contextType, {kContextScratch}, entry.getPointer());
+  // What stages share lies before the slots.
+  Value back = entry.i64(-getSharedBytes(kernel.signature));
+  if (kernel.signature.sharedBytes > 0)
+    entry.flattenShared(
+        kernel.signature,
+        LLVM::GEPOp::create(b, loc, entry.getPointer(), b.getI8Type(), scratch, LLVM::GEPArg(back)).getResult(), flat);
   Value slot = LLVM::SExtOp::create(b, loc, b.getI64Type(), worker);
   Value offset = LLVM::MulOp::create(b, loc, slot, entry.i64(kernel.signature.getPrivateBytes()));
   Value mine = LLVM::GEPOp::create(b, loc, entry.getPointer(), b.getI8Type(), scratch, LLVM::GEPArg(offset));
@@ -90,21 +97,29 @@ LLVM::LLVMFuncOp attn::buildTaskBody(OpBuilder &b, KernelFunctions &kernel) {
   else
     flat.push_back(task);
   appendBytes(mine, entry.i64(kernel.signature.getPrivateBytes()));
-  LLVM::CallOp::create(b, loc, kernel.task, flat);
+  LLVM::CallOp::create(b, loc, taskFunction, flat);
   LLVM::AtomicRMWOp::create(b, loc, LLVM::AtomicBinOp::add, entry.member(context, contextType, {kContextDone}),
                             entry.i64(1), LLVM::AtomicOrdering::release);
   LLVM::BrOp::create(b, loc, exit);
   return body;
 }
 
-/// Runs all tasks of the filled context, serially or through call->parallel_for, and returns from the entry function.
-static void buildTaskLoop(EntryBuilder &entry, LLVM::LLVMFuncOp function, LLVM::LLVMFuncOp body, Value call,
-                          Value context, Type contextType, Value tasks, Block *exit) {
+SmallVector<LLVM::LLVMFuncOp> attn::buildTaskBodies(OpBuilder &b, KernelFunctions &kernel) {
+  SmallVector<LLVM::LLVMFuncOp> bodies{buildTaskBody(b, kernel, kernel.task, 0)};
+  for (auto [stage, functions] : llvm::enumerate(kernel.later))
+    bodies.push_back(buildTaskBody(b, kernel, functions.first, stage + 1));
+  return bodies;
+}
+
+/// Runs all tasks of the filled context, serially or through call->parallel_for, then `after`; returns from the entry
+/// function where the pool did not do its duty.
+static void buildTaskLoop(EntryBuilder &entry, LLVM::LLVMFuncOp body, Value call, Value context, Type contextType,
+                          Value tasks, Block *after, Block *exit) {
   OpBuilder &b = entry.b;
   Location loc = entry.loc;
   auto addBlock = [&](TypeRange arguments = {}) {
     Block *block = new Block;
-    block->insertBefore(exit);
+    block->insertBefore(after);
     for (Type type : arguments)
       block->addArgument(type, loc);
     return block;
@@ -117,8 +132,8 @@ static void buildTaskLoop(EntryBuilder &entry, LLVM::LLVMFuncOp function, LLVM::
   Value task = serial->getArgument(0);
   LLVM::CallOp::create(b, loc, body, ValueRange{context, task, entry.i32(0)});
   Value next = LLVM::AddOp::create(b, loc, task, entry.i64(1));
-  LLVM::CondBrOp::create(b, loc, entry.compare(LLVM::ICmpPredicate::slt, next, tasks), serial, ValueRange{next}, exit,
-                         ValueRange{entry.i32(ATTN_OK)});
+  LLVM::CondBrOp::create(b, loc, entry.compare(LLVM::ICmpPredicate::slt, next, tasks), serial, ValueRange{next}, after,
+                         ValueRange{});
 
   b.setInsertionPointToEnd(parallel);
   Value pool = entry.loadMember(call, entry.getCallType(), {5}, entry.getPointer());
@@ -134,8 +149,7 @@ static void buildTaskLoop(EntryBuilder &entry, LLVM::LLVMFuncOp function, LLVM::
                                     /*alignment=*/8, /*isVolatile=*/false, /*isNonTemporal=*/false,
                                     /*isInvariant=*/false, /*isInvariantGroup=*/false, LLVM::AtomicOrdering::acquire);
   Value complete = entry.compare(LLVM::ICmpPredicate::eq, done, tasks);
-  Value status = LLVM::SelectOp::create(b, loc, complete, entry.i32(ATTN_OK), entry.i32(ATTN_ERROR_POOL));
-  LLVM::BrOp::create(b, loc, ValueRange{status}, exit);
+  LLVM::CondBrOp::create(b, loc, complete, after, ValueRange{}, exit, ValueRange{entry.i32(ATTN_ERROR_POOL)});
 }
 
 /// The value by which kernel functions take the scalar that C passed as `value`.
@@ -166,7 +180,7 @@ static void buildCountReset(EntryBuilder &entry, const KernelSignature &signatur
   b.setInsertionPointToEnd(next);
 }
 
-LLVM::LLVMFuncOp attn::buildEntry(OpBuilder &b, KernelFunctions &kernel, LLVM::LLVMFuncOp body) {
+LLVM::LLVMFuncOp attn::buildEntry(OpBuilder &b, KernelFunctions &kernel, ArrayRef<LLVM::LLVMFuncOp> bodies) {
   OpBuilder::InsertionGuard guard(b);
   const KernelSignature &signature = kernel.signature;
   Location loc = kernel.task.getLoc();
@@ -183,7 +197,7 @@ LLVM::LLVMFuncOp attn::buildEntry(OpBuilder &b, KernelFunctions &kernel, LLVM::L
   // Allocated in the first block: anywhere else the stack would grow dynamically.
   Type contextType = entry.getContextType(signature);
   Value context;
-  if (body)
+  if (!bodies.empty())
     context = LLVM::AllocaOp::create(b, loc, entry.getPointer(), contextType, entry.i32(1), /*alignment=*/8);
 
   Value call = function.getArgument(0);
@@ -208,10 +222,13 @@ LLVM::LLVMFuncOp attn::buildEntry(OpBuilder &b, KernelFunctions &kernel, LLVM::L
   }
   SmallVector<Value> flat;
   entry.flatten(signature, values, flat);
+  size_t numArguments = flat.size();
+  // Checks look at sizes only.
+  entry.flattenShared(signature, LLVM::ZeroOp::create(b, loc, entry.getPointer()), flat);
   buildViewChecks(entry, signature, values, exit,
                   [&] { return LLVM::CallOp::create(b, loc, kernel.check, flat).getResult(); });
 
-  if (!body) {
+  if (bodies.empty()) {
     Value blocks = LLVM::CallOp::create(b, loc, kernel.tasks, flat).getResult();
     entry.exitIf(entry.compare(LLVM::ICmpPredicate::slt, blocks, entry.i64(1)), exit, ATTN_OK);
     buildLaunch(entry, kernel, call, blocks, flat, exit);
@@ -220,11 +237,11 @@ LLVM::LLVMFuncOp attn::buildEntry(OpBuilder &b, KernelFunctions &kernel, LLVM::L
   Value workers = entry.loadMember(call, callType, {1}, b.getI32Type());
   entry.exitIf(entry.compare(LLVM::ICmpPredicate::slt, workers, entry.i32(1)), exit, ATTN_ERROR_WORKERS);
   Value scratch = entry.loadMember(call, callType, {2}, entry.getPointer());
-  if (signature.workspaceBytes > 0) {
+  if (signature.workspaceBytes > 0 || signature.sharedBytes > 0) {
     Value workers64 = LLVM::ZExtOp::create(b, loc, b.getI64Type(), workers);
     Value needed =
         LLVM::AddOp::create(b, loc, LLVM::MulOp::create(b, loc, workers64, entry.i64(getSlotBytes(signature))),
-                            entry.i64(kWorkspaceAlignment - 1));
+                            entry.i64(getSharedBytes(signature) + kWorkspaceAlignment - 1));
     Value bytes = entry.loadMember(call, callType, {3}, b.getI64Type());
     Value tooSmall = entry.compare(LLVM::ICmpPredicate::ult, bytes, needed);
     entry.exitIf(entry.either(entry.isNull(scratch), tooSmall), exit, ATTN_ERROR_WORKSPACE);
@@ -234,28 +251,18 @@ LLVM::LLVMFuncOp attn::buildEntry(OpBuilder &b, KernelFunctions &kernel, LLVM::L
     Value skip = LLVM::AndOp::create(b, loc, negated, entry.i64(kWorkspaceAlignment - 1));
     scratch = LLVM::GEPOp::create(b, loc, entry.getPointer(), b.getI8Type(), scratch, LLVM::GEPArg(skip));
   }
-
-  Value tasks = LLVM::CallOp::create(b, loc, kernel.tasks, flat).getResult();
-  entry.exitIf(entry.compare(LLVM::ICmpPredicate::slt, tasks, entry.i64(1)), exit, ATTN_OK);
-
-  Value splits = entry.i64(1);
-  if (kernel.splits) {
-    Value workers64 = LLVM::ZExtOp::create(b, loc, b.getI64Type(), workers);
-    SmallVector<Value> arguments(flat);
-    arguments.push_back(workers64);
-    splits = LLVM::CallOp::create(b, loc, kernel.splits, arguments).getResult();
-    buildCountReset(entry, signature, splits, workers, tasks, scratch, exit);
-    tasks = LLVM::MulOp::create(b, loc, tasks, splits);
+  if (signature.sharedBytes > 0) {
+    flat.truncate(numArguments);
+    entry.flattenShared(signature, scratch, flat);
+    Value shared = entry.i64(getSharedBytes(signature));
+    scratch = LLVM::GEPOp::create(b, loc, entry.getPointer(), b.getI8Type(), scratch, LLVM::GEPArg(shared));
   }
 
   auto store = [&](Value value, ArrayRef<int32_t> path) {
     LLVM::StoreOp::create(b, loc, value, entry.member(context, contextType, path));
   };
-  store(tasks, {kContextTasks});
-  store(entry.i64(0), {kContextDone});
   store(workers, {kContextWorkers});
   store(scratch, {kContextScratch});
-  store(splits, {kContextSplits});
   for (auto [index, argument] : llvm::enumerate(signature.arguments)) {
     int32_t field = kContextArguments + index;
     if (argument.isScalar()) {
@@ -268,6 +275,30 @@ LLVM::LLVMFuncOp attn::buildEntry(OpBuilder &b, KernelFunctions &kernel, LLVM::L
       store(values[index].strides[i], {field, 2, i});
     }
   }
-  buildTaskLoop(entry, function, body, call, context, contextType, tasks, exit);
+  // One stage after the other: a later one reads what an earlier one wrote.
+  for (auto [stage, body] : llvm::enumerate(bodies)) {
+    LLVM::LLVMFuncOp count = stage == 0 ? kernel.tasks : kernel.later[stage - 1].second;
+    Value tasks = LLVM::CallOp::create(b, loc, count, flat).getResult();
+    Block *run = new Block, *after = new Block;
+    run->insertBefore(exit);
+    after->insertBefore(exit);
+    LLVM::CondBrOp::create(b, loc, entry.compare(LLVM::ICmpPredicate::slt, tasks, entry.i64(1)), after, run);
+    b.setInsertionPointToEnd(run);
+    Value splits = entry.i64(1);
+    if (kernel.splits) {
+      Value workers64 = LLVM::ZExtOp::create(b, loc, b.getI64Type(), workers);
+      SmallVector<Value> arguments(flat);
+      arguments.push_back(workers64);
+      splits = LLVM::CallOp::create(b, loc, kernel.splits, arguments).getResult();
+      buildCountReset(entry, signature, splits, workers, tasks, scratch, after);
+      tasks = LLVM::MulOp::create(b, loc, tasks, splits);
+    }
+    store(splits, {kContextSplits});
+    store(tasks, {kContextTasks});
+    store(entry.i64(0), {kContextDone});
+    buildTaskLoop(entry, body, call, context, contextType, tasks, after, exit);
+    b.setInsertionPointToEnd(after);
+  }
+  LLVM::BrOp::create(b, loc, ValueRange{entry.i32(ATTN_OK)}, exit);
   return function;
 }

@@ -37,12 +37,12 @@ static void buildWorkspaceSize(OpBuilder &b, const KernelSignature &signature, L
       createFunction(b, loc, signature.getSymbol("workspace_size"), b.getI64Type(), b.getI32Type());
   b.setInsertionPointToStart(function.addEntryBlock(b));
   Value bytes = entry.i64(0);
-  if (signature.workspaceBytes > 0) {
+  if (signature.workspaceBytes > 0 || signature.sharedBytes > 0) {
     Value workers = function.getArgument(0);
     Value slots = LLVM::MulOp::create(b, loc, LLVM::SExtOp::create(b, loc, b.getI64Type(), workers),
                                       entry.i64(getSlotBytes(signature)));
     // Slack for a workspace that does not begin at a multiple of the alignment.
-    Value all = LLVM::AddOp::create(b, loc, slots, entry.i64(kWorkspaceAlignment - 1));
+    Value all = LLVM::AddOp::create(b, loc, slots, entry.i64(getSharedBytes(signature) + kWorkspaceAlignment - 1));
     Value none = entry.compare(LLVM::ICmpPredicate::slt, workers, entry.i32(1));
     bytes = LLVM::SelectOp::create(b, loc, none, bytes, all);
   }
@@ -72,7 +72,7 @@ static FailureOr<KernelFunctions> findKernel(LLVM::LLVMFuncOp task, SymbolTable 
   FailureOr<KernelSignature> signature = KernelSignature::get(task);
   if (failed(signature))
     return failure();
-  KernelFunctions kernel{std::move(*signature), task, nullptr, nullptr, nullptr};
+  KernelFunctions kernel{std::move(*signature), task, nullptr, nullptr, nullptr, {}};
 
   OpBuilder b(task.getContext());
   EntryBuilder entry(b, task.getLoc());
@@ -93,7 +93,7 @@ static FailureOr<KernelFunctions> findKernel(LLVM::LLVMFuncOp task, SymbolTable 
   };
   if (failed(find("tasks", b.getI64Type(), kernel.tasks)) || failed(find("check", b.getI32Type(), kernel.check)))
     return failure();
-  Type i64 = b.getI64Type(), pointer = entry.getPointer();
+  Type i64 = b.getI64Type(), pointer = entry.getPointer(), none = LLVM::LLVMVoidType::get(task.getContext());
   SmallVector<Type> taskArguments = arguments;
   taskArguments.push_back(i64);
   if (kernel.signature.partialBytes > 0) {
@@ -103,10 +103,26 @@ static FailureOr<KernelFunctions> findKernel(LLVM::LLVMFuncOp task, SymbolTable 
     taskArguments.append({i64, i64, pointer, pointer, i64, i64, i64});
   }
   taskArguments.append({pointer, pointer, i64, i64, i64});
-  if (!kernel.getLaunch() && failed(expect(task, LLVM::LLVMVoidType::get(task.getContext()), taskArguments)))
+  if (!kernel.getLaunch() && failed(expect(task, none, taskArguments)))
     return failure();
+  for (int64_t stage = 1; stage < kernel.signature.stages; ++stage) {
+    auto &[stageTask, stageTasks] = kernel.later.emplace_back();
+    arguments.swap(taskArguments);
+    if (failed(find(getStageSuffix("task", stage), none, stageTask)))
+      return failure();
+    arguments.swap(taskArguments);
+    if (failed(find(getStageSuffix("tasks", stage), i64, stageTasks)))
+      return failure();
+    // The slot of a worker serves all stages, one after the other.
+    auto dictionary = stageTask->getAttrOfType<DictionaryAttr>(kKernelAttrName);
+    if (auto bytes = dictionary ? dictionary.getAs<IntegerAttr>("workspace") : IntegerAttr())
+      kernel.signature.workspaceBytes = std::max(kernel.signature.workspaceBytes, bytes.getInt());
+  }
 
-  for (StringRef suffix : {"", "body", "workspace_size", "abi_version", "description", "description_text"}) {
+  SmallVector<std::string> suffixes{"", "workspace_size", "abi_version", "description", "description_text"};
+  for (int64_t stage = 0; stage < kernel.signature.stages; ++stage)
+    suffixes.push_back(getStageSuffix("body", stage));
+  for (const std::string &suffix : suffixes) {
     std::string name = suffix.empty() ? kernel.signature.name : kernel.signature.getSymbol(suffix);
     if (Operation *taken = symbols.lookup(name))
       return taken->emitError() << "has the name '" << name << "' that kernel '" << kernel.signature.name
@@ -129,8 +145,9 @@ struct EmitEntryPoints : attn::impl::AttnEmitEntryPointsPassBase<EmitEntryPoints
         function.emitError() << "would be an undefined symbol of the object: kernels must not need libraries";
         return signalPassFailure();
       }
-      if (function->hasAttr(kKernelAttrName))
-        tasks.push_back(function);
+      if (auto dictionary = function->getAttrOfType<DictionaryAttr>(kKernelAttrName))
+        if (!dictionary.get("stage"))
+          tasks.push_back(function);
       if (!function.isExternal())
         function.setLinkage(LLVM::Linkage::Internal);
     }
@@ -143,13 +160,21 @@ struct EmitEntryPoints : attn::impl::AttnEmitEntryPointsPassBase<EmitEntryPoints
       if (failed(kernel))
         return signalPassFailure();
       bool isLaunched = static_cast<bool>(kernel->getLaunch());
-      LLVM::LLVMFuncOp body = isLaunched ? LLVM::LLVMFuncOp() : buildTaskBody(b, *kernel);
-      LLVM::LLVMFuncOp entry = buildEntry(b, *kernel, body);
+      SmallVector<LLVM::LLVMFuncOp> bodies;
+      if (!isLaunched)
+        bodies = buildTaskBodies(b, *kernel);
+      LLVM::LLVMFuncOp entry = buildEntry(b, *kernel, bodies);
       buildWorkspaceSize(b, kernel->signature, task.getLoc());
       buildQuestions(b, kernel->signature, cpu, task.getLoc());
-      entry->setAttr(kKernelAttrName, task->removeAttr(kKernelAttrName));
+      NamedAttrList attributes(cast<DictionaryAttr>(task->removeAttr(kKernelAttrName)));
+      if (!kernel->later.empty())
+        attributes.set("workspace", b.getI64IntegerAttr(kernel->signature.workspaceBytes));
+      entry->setAttr(kKernelAttrName, attributes.getDictionary(&getContext()));
+      for (auto [laterTask, laterTasks] : kernel->later)
+        laterTask->removeAttr(kKernelAttrName);
       // For clashes with kernels that follow; the builder has placed them already.
-      for (Operation &op : llvm::make_range((body ? body : entry)->getIterator(), module.getBody()->end()))
+      for (Operation &op :
+           llvm::make_range((isLaunched ? entry : bodies.front())->getIterator(), module.getBody()->end()))
         if (isa<SymbolOpInterface>(op))
           symbols.insert(&op);
       if (isLaunched)

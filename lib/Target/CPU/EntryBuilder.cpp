@@ -101,6 +101,11 @@ void EntryBuilder::flatten(const KernelSignature &signature, ArrayRef<ArgumentVa
   }
 }
 
+void EntryBuilder::flattenShared(const KernelSignature &signature, Value shared, SmallVectorImpl<Value> &flat) {
+  if (signature.sharedBytes > 0)
+    flat.append({shared, shared, i64(0), i64(signature.sharedBytes), i64(1)});
+}
+
 void EntryBuilder::flattenTypes(const KernelSignature &signature, SmallVectorImpl<Type> &types) {
   for (const KernelArgument &argument : signature.arguments) {
     if (argument.isScalar()) {
@@ -109,6 +114,10 @@ void EntryBuilder::flattenTypes(const KernelSignature &signature, SmallVectorImp
     }
     types.append({getPointer(), getPointer()});
     types.append(1 + 2 * argument.sizes.size(), b.getI64Type());
+  }
+  if (signature.sharedBytes > 0) {
+    types.append(2, getPointer());
+    types.append(3, b.getI64Type());
   }
 }
 
@@ -123,6 +132,14 @@ void EntryBuilder::exitIf(Value condition, Block *exit, attn_status status) { ex
 
 int64_t attn::getSlotBytes(const KernelSignature &signature) {
   return llvm::alignTo(signature.workspaceBytes, kWorkspaceAlignment);
+}
+
+int64_t attn::getSharedBytes(const KernelSignature &signature) {
+  return llvm::alignTo(signature.sharedBytes, kWorkspaceAlignment);
+}
+
+std::string attn::getStageSuffix(StringRef suffix, size_t stage) {
+  return stage == 0 ? suffix.str() : (suffix + "_" + Twine(stage)).str();
 }
 
 void attn::buildViewChecks(EntryBuilder &entry, const KernelSignature &signature, ArrayRef<ArgumentValues> values,

@@ -16,6 +16,8 @@ struct KernelFunctions {
   KernelSignature signature;
   /// `splits` is null where keys are not divided.
   mlir::LLVM::LLVMFuncOp task, tasks, check, splits;
+  /// Tasks and their number of the stages after the first.
+  llvm::SmallVector<std::pair<mlir::LLVM::LLVMFuncOp, mlir::LLVM::LLVMFuncOp>> later;
 
   /// What `attn.launch` says of a task that is a kernel of a GPU; null for one that the host runs.
   mlir::DictionaryAttr getLaunch() { return task->getAttrOfType<mlir::DictionaryAttr>("attn.launch"); }
@@ -61,7 +63,9 @@ public:
   /// Appends the flat form of all arguments.
   void flatten(const KernelSignature &signature, llvm::ArrayRef<ArgumentValues> values,
                llvm::SmallVectorImpl<mlir::Value> &flat);
-  /// The types flatten() makes.
+  /// Appends the flat form of the memory at `shared` that stages hand results on in, if the kernel has any.
+  void flattenShared(const KernelSignature &signature, mlir::Value shared, llvm::SmallVectorImpl<mlir::Value> &flat);
+  /// The types that flatten() and flattenShared() make.
   void flattenTypes(const KernelSignature &signature, llvm::SmallVectorImpl<mlir::Type> &types);
 
   /// Continues in a new block where `condition` is false; otherwise `exit` is entered with `status`.
@@ -89,16 +93,22 @@ mlir::LLVM::LLVMFuncOp createFunction(mlir::OpBuilder &b, mlir::Location loc, ll
 
 /// Bytes that one worker adds to the workspace.
 int64_t getSlotBytes(const KernelSignature &signature);
+/// Bytes before the first slot, for what stages hand on.
+int64_t getSharedBytes(const KernelSignature &signature);
 
-/// `internal void NAME_body(ptr context, i64 task, i32 worker)`: an attn_task_body.
-mlir::LLVM::LLVMFuncOp buildTaskBody(mlir::OpBuilder &b, KernelFunctions &kernel);
+/// `suffix` of the functions of a stage: those of the first have no number.
+std::string getStageSuffix(llvm::StringRef suffix, size_t stage);
+
+/// `internal void NAME_body(ptr context, i64 task, i32 worker)`: an attn_task_body, for each stage.
+llvm::SmallVector<mlir::LLVM::LLVMFuncOp> buildTaskBodies(mlir::OpBuilder &b, KernelFunctions &kernel);
 
 /// Hands the tasks to call->launch and returns from the entry function. `flat` is what a kernel takes.
 void buildLaunch(EntryBuilder &entry, KernelFunctions &kernel, mlir::Value call, mlir::Value tasks,
                  llvm::ArrayRef<mlir::Value> flat, mlir::Block *exit);
 
-/// `i32 NAME(ptr call, views and scalars)`; `body` is null for a kernel of a GPU.
-mlir::LLVM::LLVMFuncOp buildEntry(mlir::OpBuilder &b, KernelFunctions &kernel, mlir::LLVM::LLVMFuncOp body);
+/// `i32 NAME(ptr call, views and scalars)`; there are no `bodies` for a kernel of a GPU.
+mlir::LLVM::LLVMFuncOp buildEntry(mlir::OpBuilder &b, KernelFunctions &kernel,
+                                  llvm::ArrayRef<mlir::LLVM::LLVMFuncOp> bodies);
 
 /// Emits the checks of all views in the order of attn_status; they end in `exit`. `checkShapes` emits what is known of
 /// sizes beyond those that are static, and returns a status.

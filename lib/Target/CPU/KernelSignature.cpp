@@ -119,6 +119,10 @@ FailureOr<KernelSignature> KernelSignature::get(Operation *op) {
     signature.partialBytes = partialsAttr.getInt();
   if (!isIdentifier(signature.name))
     return fail("expects a name that is a C identifier, got '" + signature.name + "'");
+  if (auto shared = dictionary.getAs<IntegerAttr>("shared"))
+    signature.sharedBytes = shared.getInt();
+  if (auto stages = dictionary.getAs<IntegerAttr>("stages"))
+    signature.stages = stages.getInt();
   if (signature.workspaceBytes < 0)
     return fail("expects a workspace of 0 or more bytes, got " + Twine(signature.workspaceBytes));
   if (signature.partialBytes < 0 || signature.partialBytes % kWorkspaceAlignment != 0)
@@ -159,6 +163,8 @@ std::string attn::describeKernel(const KernelSignature &signature, StringRef cpu
     json.attribute("llvm", LLVM_VERSION_STRING);
     json.attribute("cpu", cpu);
     json.attribute("workspace_bytes_per_worker", signature.workspaceBytes);
+    if (signature.sharedBytes > 0)
+      json.attribute("workspace_bytes_shared", signature.sharedBytes);
     json.attributeArray("arguments", [&] {
       for (const KernelArgument &argument : signature.arguments)
         json.object([&] {
@@ -237,7 +243,8 @@ llvm::Expected<KernelDescription> attn::parseKernelDescription(StringRef text) {
     return llvm::createStringError("expects ABI version " + Twine(ATTN_ABI_VERSION) + ", got " + Twine(abi) +
                                    ": compile the kernel with this version of attn-mlir");
   if (!map.map("name", signature.name) || !map.map("cpu", description.cpu) ||
-      !map.map("workspace_bytes_per_worker", signature.workspaceBytes) || !map.map("arguments", signature.arguments))
+      !map.map("workspace_bytes_per_worker", signature.workspaceBytes) ||
+      !map.mapOptional("workspace_bytes_shared", signature.sharedBytes) || !map.map("arguments", signature.arguments))
     return root.getError();
   auto isNoOutput = [](const KernelArgument &argument) { return argument.kind != KernelArgument::Kind::Output; };
   if (!std::is_partitioned(signature.arguments.begin(), signature.arguments.end(), isNoOutput))

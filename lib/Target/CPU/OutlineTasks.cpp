@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// attn-outline-tasks: the body of the parallel loop becomes a function of a task number.
+// attn-outline-tasks: the body of each parallel loop becomes a function of a task number.
 //
-// Takes a bufferised kernel function: scalar code and cf.assert, then one scf.forall. Leaves three functions:
-// NAME_task(arguments.., task, scratch) is one iteration, NAME_tasks(arguments..) their number, NAME_check(arguments..)
-// a status: 0, or the error code of the first assertion that does not hold. Who runs the tasks, and in how many
-// threads, is the caller's business.
+// Takes a bufferised kernel function: scalar code, cf.assert, and one scf.forall for each stage. Leaves functions:
+// NAME_task(arguments.., task, scratch) is one iteration, NAME_tasks(arguments..) their number (those of later stages
+// are NAME_task_1 and so on), NAME_check(arguments..) a status: 0, or the error code of the first assertion that does
+// not hold. Buffers between the loops, which one stage writes and later ones read, are parts of one more argument after
+// the others. Who runs the tasks, and in how many threads, is the caller's business.
 //
 // Where the keys of an iteration are divided (attn.num_splits, and a loop over the parts inside), a task is one part of
 // one iteration: NAME_task(arguments.., iteration, part, parts, partials, scratch). `partials` is what the parts of an
@@ -22,6 +23,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "llvm/Support/MathExtras.h"
 
 #define DEBUG_TYPE "attn-outline-tasks"
 
@@ -38,10 +40,13 @@ namespace {
 /// The pieces of a kernel function.
 struct Kernel {
   func::FuncOp function;
-  scf::ForallOp forall;
+  SmallVector<scf::ForallOp> stages;
   SmallVector<cf::AssertOp> asserts;
   /// attn.num_splits, or null.
   Operation *numSplits = nullptr;
+  /// Where each buffer between the stages begins in their common memory, and how large that is, in bytes.
+  SmallVector<std::pair<memref::AllocOp, int64_t>> buffers;
+  int64_t sharedBytes = 0;
 };
 
 bool isNumSplits(Operation &op) { return op.getName().getStringRef() == kNumSplitsOpName; }
@@ -62,8 +67,57 @@ void eraseSelfCopies(Block &block) {
       copy.erase();
 }
 
+/// Buffers begin on cache lines.
+constexpr int64_t kAlignment = 64;
+
+/// Places the buffers between stages. One whose last reader ran before the writer of another gives its place to that.
+void placeBuffers(Kernel &kernel) {
+  struct Use {
+    memref::AllocOp alloc;
+    int64_t first, last, begin, bytes;
+  };
+  auto getStage = [&](Operation *op) -> int64_t {
+    for (auto [number, stage] : llvm::enumerate(kernel.stages))
+      if (stage->isAncestor(op))
+        return number;
+    return -1;
+  };
+  SmallVector<Use> placed;
+  for (auto alloc : kernel.function.getBody().front().getOps<memref::AllocOp>()) {
+    MemRefType type = alloc.getType();
+    Use use{
+        alloc, int64_t(kernel.stages.size()), -1, 0,
+        int64_t(llvm::alignTo(type.getNumElements() * llvm::divideCeil(type.getElementTypeBitWidth(), 8), kAlignment))};
+    // Through views that stand between the stages.
+    SmallVector<Value> pending{alloc};
+    while (!pending.empty())
+      for (Operation *user : pending.pop_back_val().getUsers()) {
+        if (int64_t stage = getStage(user); stage >= 0) {
+          use.first = std::min(use.first, stage);
+          use.last = std::max(use.last, stage);
+        } else {
+          llvm::append_range(pending, user->getResults());
+        }
+      }
+    bool moved = true;
+    while (moved) {
+      moved = false;
+      for (const Use &other : placed) {
+        bool together = use.first <= other.last && other.first <= use.last;
+        if (together && use.begin < other.begin + other.bytes && other.begin < use.begin + use.bytes) {
+          use.begin = other.begin + other.bytes;
+          moved = true;
+        }
+      }
+    }
+    kernel.sharedBytes = std::max(kernel.sharedBytes, use.begin + use.bytes);
+    kernel.buffers.emplace_back(alloc, use.begin);
+    placed.push_back(use);
+  }
+}
+
 FailureOr<Kernel> findKernel(func::FuncOp function) {
-  Kernel kernel{function, nullptr, {}, nullptr};
+  Kernel kernel{function, {}, {}, nullptr, {}};
   if (!function.getBody().hasOneBlock())
     return function.emitError("expects a kernel function of one block");
   eraseSelfCopies(function.getBody().front());
@@ -71,13 +125,17 @@ FailureOr<Kernel> findKernel(func::FuncOp function) {
     if (auto assertOp = dyn_cast<cf::AssertOp>(op)) {
       kernel.asserts.push_back(assertOp);
     } else if (auto forall = dyn_cast<scf::ForallOp>(op)) {
-      if (kernel.forall)
-        return forall.emitError("expects one parallel loop in a kernel function, got a second one");
-      kernel.forall = forall;
+      if (forall.getNumResults())
+        return forall.emitError("expects a bufferised parallel loop, got one with results");
+      kernel.stages.push_back(forall);
     } else if (isNumSplits(op)) {
       if (kernel.numSplits)
         return op.emitError("expects one number of splits in a kernel function, got a second one");
       kernel.numSplits = &op;
+    } else if (auto alloc = dyn_cast<memref::AllocOp>(op)) {
+      if (!alloc.getType().hasStaticShape() || !alloc.getType().getLayout().isIdentity())
+        return alloc.emitError("a kernel may only keep buffers of constant size between its stages, got ")
+               << alloc.getType();
     } else if (splitsIntoUnknownSizes(op)) {
       return op.emitError(
           "cannot compile grouped heads of an unknown number of key heads: give 'key' and 'value' a static "
@@ -87,20 +145,25 @@ FailureOr<Kernel> findKernel(func::FuncOp function) {
                                << "' outside of the parallel loop of a kernel: only scalar code may stand there";
     }
   }
-  if (!kernel.forall)
+  if (kernel.stages.empty())
     return function.emitError("expects a parallel loop (scf.forall) in a kernel function");
-  if (kernel.forall.getNumResults())
-    return kernel.forall.emitError("expects a bufferised parallel loop, got one with results");
+  if (kernel.numSplits && kernel.stages.size() > 1)
+    return kernel.numSplits->emitError(
+        "cannot divide the keys of a kernel of several stages: expects plans without 'split'");
   if (function.getNumResults())
     return function.emitError("expects a kernel function without results: run attn-prepare-abi first");
+  placeBuffers(kernel);
   return kernel;
 }
 
 /// A private function NAME<suffix> with the arguments of the kernel and `extra` ones; its body holds the kernel's
 /// scalar code.
-func::FuncOp createFunction(OpBuilder &b, Kernel kernel, StringRef suffix, TypeRange extra, TypeRange results,
+func::FuncOp createFunction(OpBuilder &b, const Kernel &original, StringRef suffix, TypeRange extra, TypeRange results,
                             IRMapping &map) {
+  Kernel kernel = original;
   SmallVector<Type> inputs(kernel.function.getArgumentTypes());
+  if (kernel.sharedBytes > 0)
+    inputs.push_back(MemRefType::get({ShapedType::kDynamic}, b.getI8Type()));
   llvm::append_range(inputs, extra);
   Location loc = kernel.function.getLoc();
   auto function = func::FuncOp::create(b, loc, (kernel.function.getName() + suffix).str(),
@@ -110,8 +173,14 @@ func::FuncOp createFunction(OpBuilder &b, Kernel kernel, StringRef suffix, TypeR
   function->setAttr("passthrough", b.getStrArrayAttr({"no-builtins"}));
   b.setInsertionPointToStart(function.addEntryBlock());
   map.map(kernel.function.getArguments(), function.getArguments().take_front(kernel.function.getNumArguments()));
+  for (auto [alloc, begin] : kernel.buffers) {
+    Value shared = function.getArgument(kernel.function.getNumArguments());
+    Value offset = arith::ConstantIndexOp::create(b, loc, begin);
+    Value view = memref::ViewOp::create(b, loc, alloc.getType(), shared, offset, ValueRange());
+    map.map(alloc.getResult(), view);
+  }
   for (Operation &op : kernel.function.getBody().front().without_terminator())
-    if (!isa<scf::ForallOp, cf::AssertOp>(op) && !isNumSplits(op))
+    if (!isa<scf::ForallOp, cf::AssertOp, memref::AllocOp>(op) && !isNumSplits(op))
       b.clone(op, map);
   return function;
 }
@@ -171,26 +240,46 @@ LogicalResult takeOnePart(scf::ForallOp parts, Value part, Value numParts, Value
   return success();
 }
 
-LogicalResult createTask(OpBuilder &b, Kernel kernel) {
+/// `suffix` of the functions of a stage: those of the first have no number.
+std::string getStageSuffix(StringRef suffix, size_t stage) {
+  return stage == 0 ? suffix.str() : (suffix + "_" + Twine(stage)).str();
+}
+
+/// What later passes and the caller have to know of the kernel, on the task function of its first stage; on the others
+/// which stage they are.
+DictionaryAttr describe(OpBuilder &b, const Kernel &kernel, size_t stage) {
+  func::FuncOp function = kernel.function;
+  SmallVector<NamedAttribute> attributes{b.getNamedAttr("name", function.getNameAttr())};
+  if (stage > 0) {
+    attributes.push_back(b.getNamedAttr("stage", b.getI64IntegerAttr(stage)));
+    return b.getDictionaryAttr(attributes);
+  }
+  attributes.push_back(b.getNamedAttr("arguments", function->getAttr(kArgumentsName)));
+  if (kernel.sharedBytes > 0)
+    attributes.push_back(b.getNamedAttr("shared", b.getI64IntegerAttr(kernel.sharedBytes)));
+  if (kernel.stages.size() > 1)
+    attributes.push_back(b.getNamedAttr("stages", b.getI64IntegerAttr(kernel.stages.size())));
+  return b.getDictionaryAttr(attributes);
+}
+
+LogicalResult createTask(OpBuilder &b, const Kernel &kernel, size_t stage) {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(kernel.function);
-  Location loc = kernel.forall.getLoc();
+  scf::ForallOp forall = kernel.stages[stage];
+  Location loc = forall.getLoc();
   IRMapping map;
   auto scratchType = MemRefType::get({ShapedType::kDynamic}, b.getI8Type());
   SmallVector<Type> extra{b.getIndexType()};
   if (kernel.numSplits)
     extra.append({b.getIndexType(), b.getIndexType(), scratchType});
   extra.push_back(scratchType);
-  func::FuncOp task = createFunction(b, kernel, "_task", extra, {}, map);
-  task->setAttr(kPlanName, kernel.forall->getAttr(kPlanName));
-  task->setAttr(kKernelAttrName,
-                b.getDictionaryAttr({b.getNamedAttr("name", kernel.function.getNameAttr()),
-                                     b.getNamedAttr("arguments", kernel.function->getAttr(kArgumentsName))}));
+  func::FuncOp task = createFunction(b, kernel, getStageSuffix("_task", stage), extra, {}, map);
+  task->setAttr(kPlanName, forall->getAttr(kPlanName));
+  task->setAttr(kKernelAttrName, describe(b, kernel, stage));
   // Tasks count the last loop, the row tiles of one head, fastest and backwards: neighbours share their keys, and where
   // a mask grows with the row the longest tiles of a head come first.
-  SmallVector<Value> extents = createExtents(b, loc, kernel.forall, map);
-  Value rest = task.getArgument(kernel.function.getNumArguments());
-  scf::ForallOp forall = kernel.forall;
+  SmallVector<Value> extents = createExtents(b, loc, forall, map);
+  Value rest = task.getArgument(task.getNumArguments() - extra.size());
   auto lowers = forall.getMixedLowerBound(), steps = forall.getMixedStep();
   for (int64_t k = extents.size() - 1; k >= 0; --k) {
     Value position = k == 0 ? rest : Value(arith::RemUIOp::create(b, loc, rest, extents[k]));
@@ -234,27 +323,29 @@ Value createProduct(OpBuilder &b, Location loc, ValueRange factors) {
   return product;
 }
 
-void createTaskCount(OpBuilder &b, Kernel kernel) {
+void createTaskCount(OpBuilder &b, const Kernel &kernel, size_t stage) {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(kernel.function);
-  Location loc = kernel.forall.getLoc();
+  scf::ForallOp forall = kernel.stages[stage];
+  Location loc = forall.getLoc();
   IRMapping map;
-  createFunction(b, kernel, "_tasks", {}, b.getIndexType(), map);
-  func::ReturnOp::create(b, loc, createProduct(b, loc, createExtents(b, loc, kernel.forall, map)));
+  createFunction(b, kernel, getStageSuffix("_tasks", stage), {}, b.getIndexType(), map);
+  func::ReturnOp::create(b, loc, createProduct(b, loc, createExtents(b, loc, forall, map)));
 }
 
 /// Parts of the keys are worth their merge where there are fewer iterations than workers. Four parts for each worker
 /// keep the last of them from being waited for long. Iterations times parts are less than kMostPartsPerWorker *
 /// workers.
-void createSplits(OpBuilder &b, Kernel kernel) {
+void createSplits(OpBuilder &b, const Kernel &kernel) {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(kernel.function);
-  Location loc = kernel.forall.getLoc();
+  scf::ForallOp forall = kernel.stages.front();
+  Location loc = forall.getLoc();
   IRMapping map;
   func::FuncOp function = createFunction(b, kernel, "_splits", b.getIndexType(), b.getIndexType(), map);
   Value workers = function.getArguments().back();
   auto constant = [&](int64_t value) -> Value { return arith::ConstantIndexOp::create(b, loc, value); };
-  Value one = constant(1), tasks = createProduct(b, loc, createExtents(b, loc, kernel.forall, map));
+  Value one = constant(1), tasks = createProduct(b, loc, createExtents(b, loc, forall, map));
   Value divisor = arith::MaxUIOp::create(b, loc, tasks, one);
   Value parts = arith::MulIOp::create(b, loc, workers, constant(kMostPartsPerWorker - 1));
   parts = arith::AddIOp::create(b, loc, parts, arith::SubIOp::create(b, loc, divisor, one));
@@ -265,10 +356,10 @@ void createSplits(OpBuilder &b, Kernel kernel) {
   func::ReturnOp::create(b, loc, ValueRange{arith::SelectOp::create(b, loc, isFew, parts, one)});
 }
 
-void createCheck(OpBuilder &b, Kernel kernel) {
+void createCheck(OpBuilder &b, const Kernel &kernel) {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(kernel.function);
-  Location loc = kernel.function.getLoc();
+  Location loc = func::FuncOp(kernel.function).getLoc();
   IRMapping map;
   createFunction(b, kernel, "_check", {}, b.getI32Type(), map);
   Value ok = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(ATTN_OK));
@@ -291,11 +382,13 @@ struct OutlineTasks : impl::AttnOutlineTasksPassBase<OutlineTasks> {
       FailureOr<Kernel> kernel = findKernel(function);
       if (failed(kernel))
         return signalPassFailure();
-      if (failed(createTask(b, *kernel)))
-        return signalPassFailure();
-      if (kernel->numSplits)
-        createSplits(b, *kernel);
-      createTaskCount(b, *kernel);
+      for (size_t stage = 0; stage < kernel->stages.size(); ++stage) {
+        if (failed(createTask(b, *kernel, stage)))
+          return signalPassFailure();
+        if (kernel->numSplits)
+          createSplits(b, *kernel);
+        createTaskCount(b, *kernel, stage);
+      }
       createCheck(b, *kernel);
       function.erase();
     }

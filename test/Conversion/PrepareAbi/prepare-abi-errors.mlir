@@ -8,31 +8,57 @@
 func.func @producer(%q: tensor<4x8xf32>) -> tensor<4x8xf32> {
   %zero = arith.constant 0.0 : f32
   %empty = tensor.empty() : tensor<4x8xf32>
-  // expected-error @below {{a compiled kernel holds one attention: expects nothing but sizes, checks and views beside it, got 'linalg.fill'; move it to the caller, or fuse it into the attention before attn-tile-and-fuse}}
+  // expected-error @below {{a compiled kernel holds attention and stages of linalg ops: expects nothing but sizes, checks and views beside them, got 'linalg.fill'; move it to the caller, or write it as a linalg.generic before attn-plan-stages}}
   %init = linalg.fill ins(%zero : f32) outs(%empty : tensor<4x8xf32>) -> tensor<4x8xf32>
   return %init : tensor<4x8xf32>
 }
 
 // -----
 
-func.func @no_loop(%q: tensor<4x8xf32>) -> tensor<4x8xf32> { // expected-error {{a compiled kernel holds one attention: expects one scf.forall with 'attn.plan', got none; attn-tile-and-fuse makes it}}
+func.func @no_loop(%q: tensor<4x8xf32>) -> tensor<4x8xf32> { // expected-error {{a compiled kernel holds attention or other stages: expects an scf.forall with 'attn.plan', got none; attn-tile-and-fuse and attn-tile-stages make it}}
   return %q : tensor<4x8xf32>
+}
+
+// -----
+
+#gpu = #attn.plan<online, rows_major, rows = 64, keys = 64, lanes = 32, register_tile = [16, 8], precision = f16, warps = 4, stages = 1>
+
+func.func @two_loops_of_a_gpu(%q: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %empty = tensor.empty() : tensor<4x8xf32>
+  // expected-note @below {{the first one is here; give each a function of its own}}
+  %r = scf.forall (%i) in (4) shared_outs(%o = %empty) -> tensor<4x8xf32> {
+    scf.forall.in_parallel {
+    }
+  } {attn.plan = #gpu}
+  // expected-error @below {{a kernel of a GPU holds one attention: expects one scf.forall with 'attn.plan', got a second one}}
+  %s = scf.forall (%i) in (4) shared_outs(%o = %r) -> tensor<4x8xf32> {
+    scf.forall.in_parallel {
+    }
+  } {attn.plan = #gpu}
+  return %s : tensor<4x8xf32>
 }
 
 // -----
 
 #plan = #attn.plan<online, rows_minor, rows = 64, keys = 32, lanes = 16, register_tile = [4, 4]>
 
-func.func @two_loops(%q: tensor<4x8xf32>) -> tensor<4x8xf32> {
-  %empty = tensor.empty() : tensor<4x8xf32>
-  // expected-note @below {{the first one is here; give each a function of its own}}
-  %r = scf.forall (%i) in (4) shared_outs(%o = %empty) -> tensor<4x8xf32> {
+// What stages hand on lies in the workspace, whose size the caller asks for before any size is known.
+
+func.func @unknown_size_between_loops(%q: tensor<?x8xf32>) -> tensor<4x8xf32> {
+  %c0 = arith.constant 0 : index
+  %n = tensor.dim %q, %c0 : tensor<?x8xf32>
+  %between = tensor.empty(%n) : tensor<?x8xf32>
+  // expected-error @below {{cannot keep a tensor of unknown size between two stages of a kernel, got 'tensor<?x8xf32>': give it static sizes, or each stage a function of its own}}
+  %r = scf.forall (%i) in (%n) shared_outs(%o = %between) -> tensor<?x8xf32> {
     scf.forall.in_parallel {
     }
   } {attn.plan = #plan}
-  // expected-error @below {{a compiled kernel holds one attention: expects one scf.forall with 'attn.plan', got a second one}}
-  %s = scf.forall (%i) in (4) shared_outs(%o = %r) -> tensor<4x8xf32> {
+  %empty = tensor.empty() : tensor<4x8xf32>
+  %s = scf.forall (%i) in (4) shared_outs(%o = %empty) -> tensor<4x8xf32> {
+    // expected-note @below {{it is read here}}
+    %part = tensor.extract_slice %r[0, 0] [1, 8] [1, 1] : tensor<?x8xf32> to tensor<1x8xf32>
     scf.forall.in_parallel {
+      tensor.parallel_insert_slice %part into %o[%i, 0] [1, 8] [1, 1] : tensor<1x8xf32> into tensor<4x8xf32>
     }
   } {attn.plan = #plan}
   return %s : tensor<4x8xf32>
@@ -51,7 +77,7 @@ func.func @returns_argument(%q: tensor<4x8xf32>) -> (tensor<4x8xf32>, tensor<4x8
     scf.forall.in_parallel {
     }
   } {attn.plan = #plan}
-  // expected-error @below {{result #1 is not written by the scf.forall of this kernel, so it has no place in an output of the caller}}
+  // expected-error @below {{result #1 is not written by an scf.forall of this kernel, so it has no place in an output of the caller}}
   return %r, %q : tensor<4x8xf32>, tensor<4x8xf32>
 }
 
@@ -76,7 +102,7 @@ func.func @starts_from_input(%q: tensor<4x8xf32>) -> tensor<4x8xf32> {
 
 func.func @result_without_memory(%q: tensor<4x8xf32>) -> tensor<4x8xf32> {
   %empty = tensor.empty() : tensor<4x8xf32>
-  // expected-error @below {{result #1 is not returned, so it has no memory}}
+  // expected-error @below {{result #1 is neither returned nor read, so it has no memory}}
   %r:2 = scf.forall (%i) in (4) shared_outs(%o = %empty, %p = %empty) -> (tensor<4x8xf32>, tensor<4x8xf32>) {
     scf.forall.in_parallel {
     }

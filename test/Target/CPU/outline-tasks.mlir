@@ -112,3 +112,64 @@ func.func @copies(%a: memref<2xf32>, %b: memref<2xf32>) attributes {attn.argumen
 func.func @no_loop(%a: memref<2xf32>) attributes {attn.arguments = []} {
   return
 }
+
+// -----
+
+// Each loop is a stage with a task and a number of tasks of its own. Buffers between them are parts of one argument: the
+// third takes the place of the first, whose last reader has run by then.
+
+// CHECK-LABEL: func.func private @stages_task(
+//  CHECK-SAME:   %{{[^ :]+}}: memref<4xf32>, %[[SHARED:[^ :]+]]: memref<?xi8>, %{{[^ :]+}}: index, %{{[^ :]+}}: memref<?xi8>)
+//  CHECK-SAME:   attn.kernel = {arguments = [{kind = "output", name = "a", type = tensor<4xf32>}], name = "stages", shared = 128 : i64, stages = 4 : i64}
+//       CHECK:   %[[ZERO:.+]] = arith.constant 0 : index
+//       CHECK:   memref.view %[[SHARED]][%[[ZERO]]][] : memref<?xi8> to memref<4xf32>
+//       CHECK:   %[[NEXT:.+]] = arith.constant 64 : index
+//       CHECK:   memref.view %[[SHARED]][%[[NEXT]]][] : memref<?xi8> to memref<3xf32>
+//       CHECK:   %[[AGAIN:.+]] = arith.constant 0 : index
+//       CHECK:   memref.view %[[SHARED]][%[[AGAIN]]][] : memref<?xi8> to memref<5xf32>
+// CHECK-LABEL: func.func private @stages_tasks(
+// CHECK-LABEL: func.func private @stages_task_1(
+//  CHECK-SAME:   attn.kernel = {name = "stages", stage = 1 : i64}
+// CHECK-LABEL: func.func private @stages_tasks_1(
+//  CHECK-SAME:   %{{[^ :]+}}: memref<4xf32>, %{{[^ :]+}}: memref<?xi8>) -> index
+// CHECK-LABEL: func.func private @stages_task_3(
+//   CHECK-NOT:   @stages_task_4
+// CHECK-LABEL: func.func private @stages_check(
+func.func @stages(%a: memref<4xf32>)
+    attributes {attn.arguments = [{kind = "output", name = "a", type = tensor<4xf32>}]} {
+  %f = arith.constant 1.0 : f32
+  %first = memref.alloc() : memref<4xf32>
+  %second = memref.alloc() : memref<3xf32>
+  %third = memref.alloc() : memref<5xf32>
+  scf.forall (%i) in (4) {
+    memref.store %f, %first[%i] : memref<4xf32>
+  } {attn.plan = #attn.plan<rowwise, rows_major, rows = 1, keys = 1, lanes = 8, register_tile = [2, 1]>}
+  scf.forall (%i) in (3) {
+    %x = memref.load %first[%i] : memref<4xf32>
+    memref.store %x, %second[%i] : memref<3xf32>
+  } {attn.plan = #attn.plan<rowwise, rows_major, rows = 1, keys = 1, lanes = 8, register_tile = [2, 1]>}
+  scf.forall (%i) in (3) {
+    %x = memref.load %second[%i] : memref<3xf32>
+    memref.store %x, %third[%i] : memref<5xf32>
+  } {attn.plan = #attn.plan<rowwise, rows_major, rows = 1, keys = 1, lanes = 8, register_tile = [2, 1]>}
+  scf.forall (%i) in (4) {
+    %x = memref.load %third[%i] : memref<5xf32>
+    memref.store %x, %a[%i] : memref<4xf32>
+  } {attn.plan = #attn.plan<rowwise, rows_major, rows = 1, keys = 1, lanes = 8, register_tile = [2, 1]>}
+  return
+}
+
+// -----
+
+func.func @unknown_buffer(%a: memref<?xf32>)
+    attributes {attn.arguments = [{kind = "output", name = "a", type = tensor<?xf32>}]} {
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %a, %c0 : memref<?xf32>
+  // expected-error @below {{a kernel may only keep buffers of constant size between its stages, got 'memref<?xf32>'}}
+  %between = memref.alloc(%n) : memref<?xf32>
+  scf.forall (%i) in (%n) {
+    %x = memref.load %between[%i] : memref<?xf32>
+    memref.store %x, %a[%i] : memref<?xf32>
+  } {attn.plan = #attn.plan<rowwise, rows_major, rows = 1, keys = 1, lanes = 8, register_tile = [2, 1]>}
+  return
+}

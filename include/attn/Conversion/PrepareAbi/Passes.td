@@ -7,7 +7,8 @@ include "mlir/Pass/PassBase.td"
 def AttnPrepareAbiPass : Pass<"attn-prepare-abi", "::mlir::func::FuncOp"> {
   let summary = "Let the caller own every buffer of a kernel";
   let description = [{
-    **Takes** functions of one block on tensors that hold one `scf.forall` with `attn.plan` (stage `tile` or later).
+    **Takes** functions of one block on tensors that hold an `scf.forall` with `attn.plan` for each stage (stage `tile`
+    or later).
     **Leaves** functions that return nothing and take views: `memref<.., strided<[?, .., ?, 1], offset: ?>>` for each
     tensor argument, then one for each tensor result (rank 0: a plain memref). Integers, floats and indices stay.
 
@@ -21,8 +22,10 @@ def AttnPrepareAbiPass : Pass<"attn-prepare-abi", "::mlir::func::FuncOp"> {
     `{kind = "input" | "output" | "scalar", name = .., type = ..}` with the types they had. Names come from the argument
     or result attribute `attn.name`; without it they are `arg0`, `arg1`, .. and `out` (`out0`, `out1`, .. if several).
 
-    **Fails** for ops beside the loop that would need memory or time of their own, for results that the loop does not
-    write, and for static sizes above `ATTN_MAX_SIZE`. **No effect** on functions without tensors in their signature.
+    What one loop hands to another stays a tensor, of static size.
+    **Fails** for ops beside the loops that would need memory or time of their own, for results that no loop writes, for
+    tensors of unknown size between loops, and for static sizes above `ATTN_MAX_SIZE`. **No effect** on functions without
+    tensors in their signature.
     (example: test/Conversion/PrepareAbi/prepare-abi.mlir @dense)
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",

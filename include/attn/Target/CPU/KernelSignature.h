@@ -53,6 +53,10 @@ struct KernelSignature {
   int64_t workspaceBytes = 0;
   /// Where keys may be divided among workers: the state of one part of a row tile, in bytes; else 0.
   int64_t partialBytes = 0;
+  /// Memory for what stages hand to later ones, shared by all workers, in bytes.
+  int64_t sharedBytes = 0;
+  /// Parallel loops, one after the other.
+  int64_t stages = 1;
   /// Inputs and scalars in order, then outputs.
   std::vector<KernelArgument> arguments;
 

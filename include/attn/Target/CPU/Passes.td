@@ -7,12 +7,14 @@ include "mlir/Pass/PassBase.td"
 def AttnOutlineTasksPass : Pass<"attn-outline-tasks", "::mlir::ModuleOp"> {
   let summary = "Make the body of a kernel's parallel loop a function of a task number";
   let description = [{
-    **Takes** bufferised kernel functions (attribute `attn.arguments`): scalar code and `cf.assert`, then one `scf.forall`
-    that carries `attn.plan`. **Leaves** for each NAME three private functions: `@NAME_task(args, task, scratch)`, one
-    iteration, with `attn.plan` and `attn.kernel`; `@NAME_tasks(args) -> index`, how many there are;
+    **Takes** bufferised kernel functions (attribute `attn.arguments`): scalar code, `cf.assert`, and one `scf.forall`
+    that carries `attn.plan` for each stage. **Leaves** for each NAME three private functions:
+    `@NAME_task(args, task, scratch)`, one iteration, with `attn.plan` and `attn.kernel`; `@NAME_tasks(args) -> index`, how many there are;
     `@NAME_check(args) -> i32`, 0 or ATTN_ERROR_SHAPE when an assertion does not hold. Tasks count the row tiles of a head
-    fastest and backwards: under a causal mask the longest come first.
-    **Fails** when the function holds a second parallel loop, results, or anything else that touches memory, and when a view
+    fastest and backwards: under a causal mask the longest come first. Later stages have `@NAME_task_1`, `@NAME_tasks_1`
+    and so on; buffers of constant size that stand between the loops become parts of one more argument, the last of `args`,
+    one whose last reader has run giving its place to a later one.
+    **Fails** when the function holds no parallel loop, results, or anything else that touches memory, and when a view
     splits one dimension into two of unknown size (grouped heads of an unknown number of key heads).
     (example: test/Target/CPU/outline-tasks.mlir)
   }];

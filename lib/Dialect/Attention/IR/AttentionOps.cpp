@@ -80,6 +80,26 @@ static void printCausalAndLayout(OpAsmPrinter &printer, Operation *, CausalKindA
     printer << " layout(" << stringifyLayout(layout.getValue()) << ")";
 }
 
+static ParseResult parseCausalClause(OpAsmParser &parser, CausalKindAttr &causal) {
+  return parseClause(parser, "causal", "top_left, bottom_right", causal,
+                     [](StringRef keyword) { return symbolizeCausalKind(keyword); });
+}
+
+static void printCausalClause(OpAsmPrinter &printer, Operation *, CausalKindAttr causal) {
+  if (causal)
+    printer << " causal(" << stringifyCausalKind(causal.getValue()) << ")";
+}
+
+static ParseResult parseLayoutClause(OpAsmParser &parser, LayoutAttr &layout) {
+  return parseClause(parser, "layout", "bhnd, bnhd", layout,
+                     [](StringRef keyword) { return symbolizeLayout(keyword); });
+}
+
+static void printLayoutClause(OpAsmPrinter &printer, Operation *, LayoutAttr layout) {
+  if (layout && layout.getValue() != Layout::BHND)
+    printer << " layout(" << stringifyLayout(layout.getValue()) << ")";
+}
+
 /// `out %o : type, lse %l : type`.
 static ParseResult parseOuts(OpAsmParser &parser, SmallVectorImpl<OpAsmParser::UnresolvedOperand> &inits,
                              SmallVectorImpl<Type> &types, ArrayAttr &kinds) {

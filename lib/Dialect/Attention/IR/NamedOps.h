@@ -24,6 +24,14 @@ std::string describe(llvm::ArrayRef<int64_t> shape);
 llvm::LogicalResult verifyResults(mlir::Operation *op, mlir::ArrayAttr kinds, mlir::Type element,
                                   llvm::ArrayRef<int64_t> out, llvm::ArrayRef<int64_t> scores);
 
+/// The sizes B, N and D of rows that are turned.
+struct RotatedSizes {
+  int64_t batch, rows, size;
+};
+
+/// C1 to C3 of attn.rope, for rows of `sizes`; `positions` may be null.
+llvm::LogicalResult verifyRotation(mlir::Operation *op, RotatedSizes sizes, mlir::Value cos, mlir::Value positions);
+
 /// Makes constants of the sizes in `shape` that are static in `type` or known.
 void foldStaticSizes(mlir::OpBuilder &builder, mlir::Location loc, mlir::Type type,
                      llvm::SmallVectorImpl<mlir::OpFoldResult> &shape);

@@ -27,8 +27,10 @@ LogicalResult checkBroadcasts(Operation *op) {
   SmallVector<std::pair<StringRef, Value>> operands;
   if (auto sdpa = dyn_cast<SdpaOp>(op))
     operands = {{"bias", sdpa.getBias()}, {"mask", sdpa.getMask()}};
-  else
-    operands = {{"mask", cast<AdditiveOp>(op).getMask()}};
+  else if (auto additive = dyn_cast<AdditiveOp>(op))
+    operands = {{"mask", additive.getMask()}};
+  else if (auto multiHead = dyn_cast<MultiHeadOp>(op))
+    operands = {{"mask", multiHead.getMask()}};
   for (auto [name, operand] : operands) {
     if (!operand)
       continue;
@@ -57,8 +59,12 @@ struct AttnNormalizePass : attn::impl::AttnNormalizePassBase<AttnNormalizePass> 
     for (Operation *op : named) {
       if (auto sdpa = dyn_cast<SdpaOp>(op))
         normalize(rewriter, sdpa);
+      else if (auto additive = dyn_cast<AdditiveOp>(op))
+        normalize(rewriter, additive);
+      else if (auto multiHead = dyn_cast<MultiHeadOp>(op))
+        normalize(rewriter, multiHead);
       else
-        normalize(rewriter, cast<AdditiveOp>(op));
+        normalize(rewriter, cast<RopeOp>(op));
     }
     RewritePatternSet patterns(&getContext());
     GenericOp::getCanonicalizationPatterns(patterns, &getContext());

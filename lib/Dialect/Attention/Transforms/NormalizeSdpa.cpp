@@ -2,13 +2,16 @@
 // attn.sdpa as attn.generic. Layouts become indexing maps; heads that share keys become a row loop by splitting H of Q,
 // bias, mask and results into [Hkv, G], so that K and V are never repeated.
 #include "NamedOps.h"
+#include "Producers.h"
 #include "SizeChecks.h"
 #include "attn/Dialect/Attention/Transforms/Transforms.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/IRMapping.h"
 #include "mlir/IR/PatternMatch.h"
 
 using namespace mlir;
@@ -68,7 +71,10 @@ public:
     SmallVector<Value> results;
     for (auto [result, dims, original] : llvm::zip(generic.getResults(), outDims, op.getResults()))
       results.push_back(joinHeads(result, dims, original.getType()));
+    SmallVector<Value> operands(op->getOperands());
     rewriter.replaceOp(op, results);
+    // Those that were split have another in their place.
+    eraseProducers(rewriter, operands);
     return generic;
   }
 
@@ -152,6 +158,70 @@ private:
     return groups;
   }
 
+  /// As splitHeads, of what `producer` makes element by element: the producer itself gets a loop more, so that no view
+  /// stands between it and the attention.
+  Value splitProducer(linalg::GenericOp producer, StringRef dims) {
+    AffineMap outMap = producer.getMatchingIndexingMap(producer.getDpsInitOperand(0));
+    unsigned head = cast<AffineDimExpr>(outMap.getResult(dims.find('h'))).getPosition();
+    auto getLoop = [&](unsigned loop) { return rewriter.getAffineDimExpr(loop > head ? loop + 1 : loop); };
+    auto splitMap = [&](AffineMap map) {
+      SmallVector<AffineExpr> results;
+      for (AffineExpr expr : map.getResults()) {
+        unsigned loop = cast<AffineDimExpr>(expr).getPosition();
+        results.push_back(getLoop(loop));
+        if (loop == head)
+          results.push_back(rewriter.getAffineDimExpr(head + 1));
+      }
+      return AffineMap::get(map.getNumDims() + 1, 0, results, op.getContext());
+    };
+    SmallVector<Value> inputs;
+    SmallVector<AffineMap> maps;
+    for (OpOperand *input : producer.getDpsInputOperands()) {
+      AffineMap map = producer.getMatchingIndexingMap(input);
+      std::string letters;
+      for (AffineExpr expr : map.getResults())
+        letters += cast<AffineDimExpr>(expr).getPosition() == head ? 'h' : '.';
+      inputs.push_back(input->get());
+      splitHeads(inputs.back(), letters);
+      maps.push_back(splitMap(map));
+    }
+    SmallVector<OpFoldResult> sizes = getSplitSizes(producer.getResult(0), dims);
+    Type element = cast<RankedTensorType>(producer.getResult(0).getType()).getElementType();
+    Value init = tensor::EmptyOp::create(rewriter, loc, sizes, element);
+    maps.push_back(splitMap(outMap));
+    SmallVector<utils::IteratorType> iterators(producer.getNumLoops() + 1, utils::IteratorType::parallel);
+    Value group = getValueOrCreateConstantIndexOp(rewriter, loc, getSize('g'));
+    auto body = [&](OpBuilder &b, Location, ValueRange args) {
+      IRMapping mapping;
+      mapping.map(producer.getBody()->getArguments(), args);
+      for (Operation &nested : producer.getBody()->without_terminator()) {
+        auto position = dyn_cast<linalg::IndexOp>(nested);
+        if (!position) {
+          b.clone(nested, mapping);
+          continue;
+        }
+        unsigned loop = position.getDim();
+        Value at = linalg::IndexOp::create(b, loc, loop > head ? loop + 1 : loop);
+        if (loop == head) {
+          at = arith::MulIOp::create(b, loc, at, group);
+          at = arith::AddIOp::create(b, loc, at, linalg::IndexOp::create(b, loc, head + 1));
+        }
+        mapping.map(position.getResult(), at);
+      }
+      linalg::YieldOp::create(b, loc, mapping.lookupOrDefault(producer.getBody()->getTerminator()->getOperand(0)));
+    };
+    return linalg::GenericOp::create(rewriter, producer.getLoc(), init.getType(), inputs, init, maps, iterators, body)
+        .getResult(0);
+  }
+
+  SmallVector<OpFoldResult> getSplitSizes(Value tensor, StringRef dims) {
+    size_t head = dims.find('h');
+    SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(rewriter, loc, tensor);
+    sizes[head] = getSize('h');
+    sizes.insert(sizes.begin() + head + 1, getSize('g'));
+    return sizes;
+  }
+
   /// Splits h of `tensor`, which has dimensions `dims`, into [h, g]. Returns the new dimensions.
   std::string splitHeads(Value &tensor, StringRef dims) {
     std::string split = dims.str();
@@ -159,10 +229,12 @@ private:
     if (!isGrouped || head == StringRef::npos)
       return split;
     split.insert(head + 1, "g");
+    if (linalg::GenericOp producer = getElementwiseProducer(tensor)) {
+      tensor = splitProducer(producer, dims);
+      return split;
+    }
     auto type = cast<RankedTensorType>(tensor.getType());
-    SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(rewriter, loc, tensor);
-    sizes[head] = getSize('h');
-    sizes.insert(sizes.begin() + head + 1, getSize('g'));
+    SmallVector<OpFoldResult> sizes = getSplitSizes(tensor, dims);
     bool isOpen = !getConstantIntValue(sizes[head]) || !getConstantIntValue(sizes[head + 1]);
     if (isOpen && !type.isDynamicDim(head)) {
       // expand_shape wants a dimension of unknown size where a part of it is.

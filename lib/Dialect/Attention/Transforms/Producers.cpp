@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "Producers.h"
 
+#include "attn/Dialect/Attention/IR/AttentionAttributes.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
@@ -9,7 +10,9 @@ namespace attn {
 
 linalg::GenericOp getElementwiseProducer(Value tensor) {
   auto producer = tensor.getDefiningOp<linalg::GenericOp>();
-  if (!producer || producer->getNumResults() != 1 || producer.getNumParallelLoops() != producer.getNumLoops())
+  // One with a plan is a stage of its own (attn-plan-stages).
+  if (!producer || producer->hasAttr(kPlanName) || producer->getNumResults() != 1 ||
+      producer.getNumParallelLoops() != producer.getNumLoops())
     return {};
   // What the destination held must not matter: a tile has another one.
   OpOperand *init = producer.getDpsInitOperand(0);

@@ -50,6 +50,40 @@ func.func @additive(%q: tensor<2x5x8xf32>, %k: tensor<2x7x8xf32>, %v: tensor<2x7
   return %o : tensor<2x5x4xf32>
 }
 
+// CHECK-LABEL: func.func @rope
+//       CHECK:   attn.rope %{{[^ )]+}}, %{{[^ )]+}}, %{{[^ )]+}} : (tensor<2x3x5x8xf32>, tensor<5x4xf32>, tensor<5x4xf32>) -> tensor<2x3x5x8xf32>
+//       CHECK:   attn.rope %{{.+}} positions(%{{[^ )]+}} : tensor<?xi64>) interleaved layout(bnhd) : (tensor<2x3x5x8xf32>, tensor<?x3xbf16>,
+func.func @rope(%x: tensor<2x3x5x8xf32>, %t: tensor<5x4xf32>, %u: tensor<?x3xbf16>, %p: tensor<?xi64>)
+    -> tensor<2x3x5x8xf32> {
+  %a = attn.rope %x, %t, %t : (tensor<2x3x5x8xf32>, tensor<5x4xf32>, tensor<5x4xf32>) -> tensor<2x3x5x8xf32>
+  %b = attn.rope %a, %u, %u positions(%p : tensor<?xi64>) interleaved layout(bnhd)
+    : (tensor<2x3x5x8xf32>, tensor<?x3xbf16>, tensor<?x3xbf16>) -> tensor<2x3x5x8xf32>
+  return %b : tensor<2x3x5x8xf32>
+}
+
+// CHECK-LABEL: func.func @multi_head
+//       CHECK:   attn.multi_head %{{[^ )]+}} weights(%{{[^ )]+}} : tensor<6x32xf32>) out(%{{[^ )]+}} : tensor<16x6xf32>) heads(4, 2) : (tensor<2x?x6xf32>) -> tensor<2x?x6xf32>
+//       CHECK:   attn.multi_head %{{[^ )]+}} memory(%{{[^ )]+}} : tensor<2x7x8xf32>) weights(%{{.+}} : tensor<16x6xf32>, tensor<16x8xf32>, tensor<20x8xf32>)
+//  CHECK-SAME:     out(%{{[^ )]+}} : tensor<6x20xf32>) transposed bias(%{{.+}} : tensor<16xf32>, tensor<16xf32>, tensor<20xf32>) out_bias(%{{[^ )]+}} : tensor<6xf32>)
+//  CHECK-SAME:     heads(4) norm layer(%{{.+}} : tensor<4xf32>, tensor<4xf32>) epsilon(1.000000e-03) mask(%{{[^ )]+}} : tensor<7xi1>) scale(5.000000e-01)
+//       CHECK:   attn.multi_head %{{.+}} rope(%{{.+}} : tensor<9x2xf32>, tensor<9x2xf32>) positions(%{{[^ )]+}} : tensor<?xi32>) interleaved causal(top_left) :
+func.func @multi_head(%x: tensor<2x?x6xf32>, %y: tensor<2x7x8xf32>, %w: tensor<6x32xf32>, %o: tensor<16x6xf32>,
+    %wq: tensor<16x6xf32>, %wk: tensor<16x8xf32>, %wv: tensor<20x8xf32>, %u: tensor<6x20xf32>, %b: tensor<16xf32>,
+    %bv: tensor<20xf32>, %bo: tensor<6xf32>, %g: tensor<4xf32>, %m: tensor<7xi1>, %t: tensor<9x2xf32>, %p: tensor<?xi32>)
+    -> tensor<2x?x6xf32> {
+  %0 = attn.multi_head %x weights(%w : tensor<6x32xf32>) out(%o : tensor<16x6xf32>) heads(4, 2)
+    : (tensor<2x?x6xf32>) -> tensor<2x?x6xf32>
+  %1 = attn.multi_head %0 memory(%y : tensor<2x7x8xf32>)
+    weights(%wq, %wk, %wv : tensor<16x6xf32>, tensor<16x8xf32>, tensor<20x8xf32>) out(%u : tensor<6x20xf32>) transposed
+    bias(%b, %b, %bv : tensor<16xf32>, tensor<16xf32>, tensor<20xf32>) out_bias(%bo : tensor<6xf32>) heads(4)
+    norm layer(%g, %g : tensor<4xf32>, tensor<4xf32>) epsilon(1.0e-3) mask(%m : tensor<7xi1>) scale(0.5)
+    : (tensor<2x?x6xf32>) -> tensor<2x?x6xf32>
+  %2 = attn.multi_head %1 weights(%w : tensor<6x32xf32>) out(%o : tensor<16x6xf32>) heads(4, 2)
+    rope(%t, %t : tensor<9x2xf32>, tensor<9x2xf32>) positions(%p : tensor<?xi32>) interleaved causal(top_left)
+    : (tensor<2x?x6xf32>) -> tensor<2x?x6xf32>
+  return %2 : tensor<2x?x6xf32>
+}
+
 // CHECK-LABEL: func.func @generic_all
 //       CHECK:   %{{[^ )]+}}:7 = attn.generic ins(%{{[^ )]+}}, %{{[^ )]+}}, %{{[^ )]+}} : tensor<2x5x8xbf16>, tensor<2x7x8xbf16>, tensor<2x7x4xf16>)
 //  CHECK-SAME:   similarity_ins(%{{[^ )]+}} : tensor<8xf32>) score_ins(%{{[^ )]+}} : tensor<5x7xbf16>)

@@ -236,3 +236,65 @@ func.func @additive(%q: tensor<2x?x8xbf16>, %k: tensor<2x?x8xbf16>, %v: tensor<2
     : (tensor<2x?x8xbf16>, tensor<2x?x8xbf16>, tensor<2x?x4xbf16>) -> tensor<2x?x4xbf16>
   return %o : tensor<2x?x4xbf16>
 }
+
+// -----
+
+// Every element is computed by itself, from the other element of its pair; positions lie within the tables.
+
+// CHECK-LABEL: func.func @rope
+//  CHECK-SAME:   %[[X:[^ :]+]]: tensor<?x3x5x9xbf16>, %[[COS:[^ :]+]]: tensor<?x2xf32>, %[[SIN:[^ :]+]]: tensor<?x2xf32>, %[[P:[^ :]+]]: tensor<?x5xi32>)
+//   CHECK-DAG:   cf.assert %{{.+}}, "'cos' and 'sin' agree on P"
+//   CHECK-DAG:   cf.assert %{{.+}}, "'input' and 'positions' agree on B"
+//   CHECK-DAG:   cf.assert %{{.+}}, "'cos' has a position"
+//       CHECK:   linalg.generic {indexing_maps = [#[[ALL:[^ ,]+]], #{{[^ ,]+}}, #[[ALL]]], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%[[X]], %[[P]] :
+//       CHECK:   ^bb0(%[[E:.+]]: bf16, %[[AT:.+]]: i32, %{{.+}}: bf16):
+//   CHECK-DAG:     %[[B:.+]] = linalg.index 0
+//   CHECK-DAG:     %[[H:.+]] = linalg.index 1
+//   CHECK-DAG:     %[[I:.+]] = linalg.index 2
+//   CHECK-DAG:     %[[D:.+]] = linalg.index 3
+//       CHECK:     %[[LOW:.+]] = arith.maxsi %{{.+}}, %c0
+//       CHECK:     %[[AT_:.+]] = arith.minsi %[[LOW]], %{{.+}}
+//       CHECK:     %[[TURNED:.+]] = arith.cmpi ult, %[[D]], %c4
+//       CHECK:     %[[OTHER:.+]] = arith.xori %[[D]], %c1
+//       CHECK:     %[[PARTNER:.+]] = arith.select %[[TURNED]], %[[OTHER]], %[[D]]
+//       CHECK:     tensor.extract %[[X]][%[[B]], %[[H]], %[[I]], %[[PARTNER]]]
+//       CHECK:     tensor.extract %[[COS]][%[[AT_]], %[[PAIR:.+]]]
+//       CHECK:     tensor.extract %[[SIN]][%[[AT_]], %[[PAIR]]]
+//       CHECK:     %[[NARROW:.+]] = arith.truncf %{{.+}} : f32 to bf16
+//       CHECK:     %[[R:.+]] = arith.select %[[TURNED]], %[[NARROW]], %[[E]]
+//       CHECK:     linalg.yield %[[R]]
+func.func @rope(%x: tensor<?x3x5x9xbf16>, %cos: tensor<?x2xf32>, %sin: tensor<?x2xf32>, %p: tensor<?x5xi32>)
+    -> tensor<?x3x5x9xbf16> {
+  %r = attn.rope %x, %cos, %sin positions(%p : tensor<?x5xi32>) interleaved
+    : (tensor<?x3x5x9xbf16>, tensor<?x2xf32>, tensor<?x2xf32>) -> tensor<?x3x5x9xbf16>
+  return %r : tensor<?x3x5x9xbf16>
+}
+
+// -----
+
+// One product makes Q, K and V side by side; heads are views of it. Products are summed in f32 and rounded behind the bias;
+// weights stay as they are stored. What norms the queries has the group of heads as a loop.
+
+// CHECK-LABEL: func.func @multi_head
+//  CHECK-SAME:   %[[X:[^ :]+]]: tensor<2x?x6xbf16>, %[[W:[^ :]+]]: tensor<32x6xbf16>, %[[B:[^ :]+]]: tensor<32xbf16>, %[[WO:[^ :]+]]: tensor<5x16xbf16>, %[[G:[^ :]+]]: tensor<4xbf16>)
+//       CHECK:   %[[SUM:.+]] = linalg.generic {{.*}} iterator_types = ["parallel", "parallel", "parallel", "reduction"]} ins(%[[X]], %[[W]] : {{.*}} outs(%{{.+}} : tensor<2x?x32xf32>)
+//       CHECK:   %[[ROWS:.+]] = linalg.generic {{.*}} ins(%[[SUM]], %[[B]] : {{.*}} outs(%{{.+}} : tensor<2x?x32xbf16>)
+//       CHECK:     arith.truncf
+//       CHECK:   %[[QROWS:.+]] = tensor.extract_slice %[[ROWS]][0, 0, 0] [2, %{{.+}}, 16]
+//       CHECK:   %[[KROWS:.+]] = tensor.extract_slice %[[ROWS]][0, 0, 16] [2, %{{.+}}, 8]
+//       CHECK:   %[[KHEADS:.+]] = tensor.expand_shape %[[KROWS]] {{.*}} into tensor<2x?x2x4xbf16>
+//       CHECK:   %[[VROWS:.+]] = tensor.extract_slice %[[ROWS]][0, 0, 24] [2, %{{.+}}, 8]
+//       CHECK:   %[[V:.+]] = tensor.expand_shape %[[VROWS]] {{.*}} into tensor<2x?x2x4xbf16>
+//       CHECK:   %[[K:.+]] = linalg.generic {{.*}} ins(%[[KHEADS]], %{{.+}}, %[[G]] :
+//       CHECK:     math.sqrt
+//       CHECK:   %[[QHEADS:.+]] = tensor.expand_shape %[[QROWS]] {{.*}} into tensor<2x?x2x2x4xbf16>
+//       CHECK:   %[[Q:.+]] = linalg.generic {{.*}} ins(%[[QHEADS]], %{{.+}}, %[[G]] : {{.*}} outs(%{{.+}} : tensor<2x?x2x2x4xbf16>)
+//       CHECK:   %[[O:.+]] = attn.generic ins(%[[Q]], %[[K]], %[[V]] : {{.*}} scale(5.000000e-01)
+//       CHECK:   %[[JOINED:.+]] = tensor.collapse_shape %[[O]] {{.*}} into tensor<2x?x16xbf16>
+//       CHECK:   linalg.generic {{.*}} ins(%[[JOINED]], %[[WO]] : {{.*}} outs(%{{.+}} : tensor<2x?x5xf32>)
+func.func @multi_head(%x: tensor<2x?x6xbf16>, %w: tensor<32x6xbf16>, %b: tensor<32xbf16>, %o: tensor<5x16xbf16>, %g: tensor<4xbf16>)
+    -> tensor<2x?x5xbf16> {
+  %r = attn.multi_head %x weights(%w : tensor<32x6xbf16>) out(%o : tensor<5x16xbf16>) transposed bias(%b : tensor<32xbf16>)
+    heads(4, 2) norm rms(%g, %g : tensor<4xbf16>, tensor<4xbf16>) causal(top_left) : (tensor<2x?x6xbf16>) -> tensor<2x?x5xbf16>
+  return %r : tensor<2x?x5xbf16>
+}

@@ -16,9 +16,11 @@ def calls(example, sizes):
 
 ROWS_AND_KEYS = [{"n": 67, "m": 131}, {"n": 1, "m": 64}, {"n": 70, "m": 3}, {"n": 129, "m": 0}]
 BHND = ["--shape=q=2x4x{n}x{d}", "--shape=k=2x4x{m}x{d}", "--shape=v=2x4x{m}x{d}"]
+ROPE = ["--shape=q=2x4x{n}x{d}", "--shape=k=2x2x{m}x{d}", "--shape=v=2x2x{m}x{d}", "--shape=cos=131x16"]
+ROPE += ["--shape=sin=131x16"]
 EXAMPLES = {
     "int8-kv": ([*BHND, "--shape=k_scale=2x4x{m}", "--fill=k_scale=0..0.02"], 64),
-    "rope": ([*BHND, "--shape=cos={n}x32", "--shape=sin={n}x32"], 48),
+    "rope": ([*ROPE, "--shape=positions=2x{n}", "--fill=positions=-3..140"], 48),
     "qk-norm": ([*BHND, "--shape=q_rms=2x4x{n}", "--shape=k_rms=2x4x{m}", "--strides=guarded"], 64),
 }
 PAGED = ["--shape=k_pages=9x2x16x64", "--shape=v_pages=9x2x16x64", "--fill=table=0..8"]

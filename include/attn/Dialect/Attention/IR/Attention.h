@@ -25,7 +25,7 @@
 namespace attn {
 
 /// Whether `op` is one of the named ops, which attn-normalize replaces.
-inline bool isNamedOp(mlir::Operation *op) { return llvm::isa<SdpaOp, AdditiveOp>(op); }
+inline bool isNamedOp(mlir::Operation *op) { return llvm::isa<SdpaOp, AdditiveOp, RopeOp, MultiHeadOp>(op); }
 
 } // namespace attn
 

@@ -25,8 +25,12 @@ def Attn_Layout : Attn_I32Enum<"Layout", "order of the dimensions of Q, K, V and
 def Attn_CausalKind : Attn_I32Enum<"CausalKind", "which corner the causal diagonal starts from", [
   I32EnumAttrCase<"TopLeft", 0, "top_left">, I32EnumAttrCase<"BottomRight", 1, "bottom_right">]>;
 
-def Attn_Algorithm : Attn_I32Enum<"Algorithm", "how keys are visited", [
-  I32EnumAttrCase<"Online", 0, "online">]>;
+def Attn_Norm : Attn_I32Enum<"Norm", "how the rows of Q and K are normalised before their product", [
+  I32EnumAttrCase<"Rms", 0, "rms">, I32EnumAttrCase<"Layer", 1, "layer">]>;
+
+def Attn_Algorithm : Attn_I32Enum<"Algorithm", "what is tiled: keys of an attention, or another stage of a kernel", [
+  I32EnumAttrCase<"Online", 0, "online">, I32EnumAttrCase<"Product", 1, "product">,
+  I32EnumAttrCase<"Rowwise", 2, "rowwise">]>;
 
 def Attn_Orientation : Attn_I32Enum<"Orientation", "which dimension of a score tile is contiguous", [
   I32EnumAttrCase<"RowsMinor", 0, "rows_minor">, I32EnumAttrCase<"RowsMajor", 1, "rows_major">]>;
@@ -41,6 +45,7 @@ class Attn_Attr<string name, string attrMnemonic, list<Trait> traits = []> : Att
 
 def Attn_ResultKindAttr : EnumAttr<Attn_Dialect, Attn_ResultKind, "result">;
 def Attn_LayoutAttr : EnumAttr<Attn_Dialect, Attn_Layout, "layout">;
+def Attn_NormAttr : EnumAttr<Attn_Dialect, Attn_Norm, "norm">;
 def Attn_CausalKindAttr : EnumAttr<Attn_Dialect, Attn_CausalKind, "causal">;
 def Attn_ResultKindArrayAttr : TypedArrayAttrBase<Attn_ResultKindAttr, "array of result kinds">;
 
@@ -122,7 +127,10 @@ def Attn_PrecisionParameter : EnumParameter<Attn_Precision> {
 def Attn_PlanAttr : Attn_Attr<"Plan", "plan"> {
   let summary = "How one attention op is executed; chosen once, obeyed by every later stage";
   let description = [{
-    * `algorithm`: `online` visits keys tile by tile and rescales.
+    * `algorithm`: `online` visits keys tile by tile and rescales. The others are those of linalg ops beside attention,
+      each a stage of a kernel, in orientation `rows_major`: `product` is a contraction with what is computed element by
+      element of its result, in tiles of `rows` rows and one register tile's vectors, `keys` steps of the reduction at a
+      time; `rowwise` is anything else, in tiles of `rows` whole rows.
     * `orientation`: `rows_minor` keeps score tiles as [keys, rows]: vector lanes are query rows. `rows_major` keeps them
       as [rows, keys], for so few rows that most lanes would be idle: lanes are neighbours in a row of K, V or scores.
     * `rows`, `keys`: size of a row tile and of a key tile, in rows. `short`: where a row tile has at most so many rows

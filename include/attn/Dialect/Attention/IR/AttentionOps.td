@@ -160,6 +160,161 @@ def Attn_AdditiveOp : Attn_Op<"additive", [Pure, DeclareOpInterfaceMethods<Reify
   let hasVerifier = 1;
 }
 
+def Attn_RopeInput : Type<Attn_Query4D.predicate, "[B,H,N,D] (or [B,N,H,D]) tensor of f16, bf16, f32 or f64",
+                          "::mlir::RankedTensorType">;
+def Attn_Tensor2D : Type<And<[RankedTensorOf<[Attn_Float]>.predicate, HasAnyRankOfPred<[2]>]>,
+                         "[P,C] tensor of f16, bf16, f32 or f64", "::mlir::RankedTensorType">;
+def Attn_Positions : Type<And<[RankedTensorOf<[I32, I64, Index]>.predicate, HasAnyRankOfPred<[1, 2]>]>,
+                          "[N] or [B,N] tensor of i32, i64 or index", "::mlir::RankedTensorType">;
+
+def Attn_RopeOp : Attn_Op<"rope", [Pure, TypesMatchWith<"the result has the type of the input", "input", "result", "$_self">,
+                                   TypesMatchWith<"both tables have one type", "cos", "sin", "$_self">,
+                                   DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>]> {
+  let summary = "Rotary positions";
+  let description = [{
+    Turns pairs of elements of a row by angles that grow with its position, so that the product of a row of Q and one of K
+    depends on the distance of their positions only. With tables of C angles for each position, the first `R = 2 C`
+    elements of a row are turned. For pair m of C, row i and `p = positions[b,i]` (without `positions`, `p = i`):
+
+        out[.., u] = x[.., u] * cos[p, m] - x[.., w] * sin[p, m]
+        out[.., w] = x[.., w] * cos[p, m] + x[.., u] * sin[p, m]
+        out[.., d] = x[.., d]                                          for d >= 2 C: partial rotation
+
+    where the pair is the elements `u = m`, `w = m + C` of a row (half-rotated, the default), or `u = 2 m`, `w = 2 m + 1`
+    (`interleaved`). Usual tables hold the cosine and sine of `p * 10000^(-m / C)`, in radians; which ones they hold is the
+    caller's affair, so that any scaling of positions or frequencies goes in.
+
+    **Shapes** (elements): input and result `[B,H,N,D]`, with `layout(bnhd)` `[B,N,H,D]`; cos and sin `[P,C]`; `positions`
+    `[N]` or `[B,N]`, rows of the tables.
+
+    **Numbers**: computed in f32 (f64 for f64 inputs), rounded to the element type of the input once.
+
+    **Edges**: R = 2 C is even by its definition; where a model's R is odd, its last element is not turned. A position below 0
+    or beyond P - 1 counts as the nearest one that the tables have. Elements from 2 C on are passed on, NaN as well.
+
+    **Constraints**
+    * C1 C is static, at least 1, and 2 C is at most D.
+    * C2 without `positions`, P is at least N; with them, at least 1.
+    * C3 `positions` agrees with the input on N and, with rank 2, on B.
+    * C4 cos and sin have one type; the result has the type of the input.
+
+    **Source**: Su et al. 2021 (RoFormer), eq. (34), which pairs neighbours; halves and partial rotation: Black et al. 2022
+    (GPT-NeoX), sec. 2.1.
+
+    ```mlir
+    %turned = attn.rope %q, %cos, %sin positions(%p : tensor<2x100xi32>) interleaved
+       : (tensor<2x8x100x64xf32>, tensor<4096x16xf32>, tensor<4096x16xf32>) -> tensor<2x8x100x64xf32>
+    ```
+  }];
+  let arguments = (ins Attn_RopeInput:$input, Attn_Tensor2D:$cos, Attn_Tensor2D:$sin, Optional<Attn_Positions>:$positions,
+                       UnitAttr:$interleaved, DefaultValuedAttr<Attn_LayoutAttr, "::attn::Layout::BHND">:$layout);
+  let results = (outs Attn_RopeInput:$result);
+  let assemblyFormat = [{
+    $input `,` $cos `,` $sin (`positions` `(` $positions^ `:` type($positions) `)`)? (`interleaved` $interleaved^)?
+    `` custom<LayoutClause>($layout) attr-dict `:` `(` type($input) `,` type($cos) `,` type($sin) `)` `->` type($result)
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Pairs that are turned.
+    int64_t getNumPairs() { return getCos().getType().getDimSize(1); }
+    unsigned getHeadDim() { return getLayout() == Layout::BHND ? 1 : 2; }
+    unsigned getRowDim() { return getLayout() == Layout::BHND ? 2 : 1; }
+  }];
+}
+
+def Attn_Weight : Type<Attn_Tensor2D.predicate, "[in,out] (or [out,in]) tensor of f16, bf16, f32 or f64",
+                       "::mlir::RankedTensorType">;
+
+def Attn_MultiHeadOp : Attn_Op<"multi_head", [Pure, AttrSizedOperandSegments,
+                                   DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>]> {
+  let summary = "Multi-head attention, from embeddings to embeddings";
+  let description = [{
+    With Y the memory of cross-attention, or X again where there is none, and `g(h) = h / (H / Hkv)`:
+
+        Q = norm(heads(X Wq + bq))   K = norm(heads(Y Wk + bk))   V = heads(Y Wv + bv)
+        O[b,:,h,:] = attention of rope(Q)[b,:,h,:], rope(K)[b,:,g(h),:] and V[b,:,g(h),:], as attn.sdpa defines it
+        out = O Wo + bo                                                   with the heads of a row side by side
+
+    `heads` splits the columns of a projection into H (of K and V Hkv) heads of D (of V: Dv) neighbours. `norm` and `rope`
+    are there on request. `norm rms(gq, gk)` divides each row of a head by its root mean square, `norm layer(gq, gk)`
+    takes its mean away and divides by its standard deviation, then multiplies with gains:
+
+        rms:    x[d] * g[d] / sqrt(sum_c x[c]^2 / D + epsilon)
+        layer:  (x[d] - m) * g[d] / sqrt(sum_c (x[c] - m)^2 / D + epsilon)        m = sum_c x[c] / D
+
+    `rope(cos, sin)`, with `positions` and `interleaved`, is attn.rope of Q and of K.
+
+    **Shapes** (elements): X `[B,N,E]`; Y `[B,M,Em]` (M = N without it); `weights` Wq `[E,H*D]`, Wk `[Em,Hkv*D]`, Wv
+    `[Em,Hkv*Dv]`, or, packed, one of `[E,(H+2*Hkv)*D]` with the columns of Q, K and V in this order; Wo `[H*Dv,Eo]`. With
+    `transposed` all weights are stored the other way round, `[out,in]`. `bias`: one vector for each of `weights`, as long
+    as that has columns; `out_bias` `[Eo]`; gains `[D]`; cos and sin `[P,C]`, `positions` `[N]` or `[B,N]`; `mask` (i1, true
+    keeps) broadcasts to `[B,H,N,M]` from the right as in numpy; out `[B,N,Eo]`.
+
+    **Numbers**: products, norms and softmax are computed in f32 (f64 for f64 inputs). Q, K, V, what norm and rope make of
+    them, and O are rounded to the element type of X once each. `scale` defaults to `1/sqrt(D)`, `epsilon` to 1e-6, which
+    has the unit of x^2.
+
+    **Edges**: a row whose keys are all masked gives bo; what is masked contributes nothing, but a NaN of Y that is not
+    masked does. `heads(H)` means Hkv = H.
+
+    **Constraints**
+    * C1 there are three `weights`, or, without memory, one.
+    * C2 weights have static sizes; those of the input agree with E, those of memory with Em.
+    * C3 H is a multiple of Hkv, both at least 1; columns of weights are a multiple of the heads they hold, at least one a
+      head, Wq and Wk agree on D, and Wo has H * Dv rows.
+    * C4 there are no `bias` vectors or one for each of `weights`, of its columns; `out_bias` has Eo elements.
+    * C5 `rope` goes without memory and keeps the constraints of attn.rope; `positions` and `interleaved` go with `rope`.
+    * C6 `norm` has two vectors of gains, of D elements.
+    * C7 `mask` has rank 1 to 4 and broadcasts to `[B,H,N,M]`.
+    * C8 X, Y, weights, biases and gains have one element type; cos and sin have one type; `mask` is i1.
+    * C9 X and Y agree on B; out is `[B,N,Eo]` of the element type of X.
+
+    **Source**: Vaswani et al. 2017, sec. 3.2.2; grouped heads: Ainslie et al. 2023; QK-norm: Henry et al. 2020, as a
+    layer norm Dehghani et al. 2023 (ViT-22B), sec. 2, as RMSNorm Team Gemma 2025 (Gemma 3), sec. 2.
+
+    ```mlir
+    %out = attn.multi_head %x weights(%wq, %wk, %wv : tensor<96x64xf32>, tensor<96x32xf32>, tensor<96x32xf32>)
+       out(%wo : tensor<64x96xf32>) out_bias(%bo : tensor<96xf32>) heads(8, 4) norm rms(%g, %g : tensor<8xf32>, tensor<8xf32>)
+       rope(%cos, %sin : tensor<512x4xf32>, tensor<512x4xf32>) causal(top_left)
+       : (tensor<2x100x96xf32>) -> tensor<2x100x96xf32>
+    %packed = attn.multi_head %y weights(%w : tensor<192x64xf32>) out(%u : tensor<64x64xf32>) transposed heads(4)
+       : (tensor<2x?x64xf32>) -> tensor<2x?x64xf32>
+    ```
+  }];
+  let arguments = (ins Attn_Tensor3D<"[B,N,E]">:$input, Optional<Attn_Tensor3D<"[B,M,Em]">>:$memory,
+                       Variadic<Attn_Weight>:$weights, Attn_Weight:$out_weight,
+                       Variadic<Attn_Vector>:$biases, Optional<Attn_Vector>:$out_bias, Variadic<Attn_Vector>:$gains,
+                       Optional<Attn_Tensor2D>:$cos, Optional<Attn_Tensor2D>:$sin, Optional<Attn_Positions>:$positions,
+                       Optional<RankedTensorOf<[I1]>>:$mask,
+                       ConfinedAttr<I64Attr, [IntPositive]>:$heads, OptionalAttr<ConfinedAttr<I64Attr, [IntPositive]>>:$kv_heads,
+                       UnitAttr:$transposed, OptionalAttr<Attn_NormAttr>:$norm,
+                       DefaultValuedAttr<F64Attr, "1.0e-6">:$epsilon, UnitAttr:$interleaved,
+                       OptionalAttr<Attn_CausalKindAttr>:$causal, OptionalAttr<F64Attr>:$scale);
+  let results = (outs Attn_Tensor3D<"[B,N,Eo]">:$result);
+  let assemblyFormat = [{
+    $input (`memory` `(` $memory^ `:` type($memory) `)`)? `weights` `(` $weights `:` type($weights) `)`
+    `out` `(` $out_weight `:` type($out_weight) `)` (`transposed` $transposed^)?
+    (`bias` `(` $biases^ `:` type($biases) `)`)? (`out_bias` `(` $out_bias^ `:` type($out_bias) `)`)?
+    `heads` `(` $heads (`,` $kv_heads^)? `)`
+    (`norm` $norm^ `(` $gains `:` type($gains) `)`)? (`epsilon` `(` $epsilon^ `)`)?
+    (`rope` `(` $cos^ `,` $sin `:` type($cos) `,` type($sin) `)`)? (`positions` `(` $positions^ `:` type($positions) `)`)?
+    (`interleaved` $interleaved^)?
+    (`mask` `(` $mask^ `:` type($mask) `)`)? `` custom<CausalClause>($causal) (`scale` `(` $scale^ `)`)? attr-dict
+    `:` `(` type($input) `)` `->` type($result)
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    int64_t getKvHeadCount() { return getKvHeads().value_or(getHeads()); }
+    bool isPacked() { return getWeights().size() == 1; }
+    /// Where keys and values come from.
+    ::mlir::Value getSource() { return getMemory() ? getMemory() : ::mlir::Value(getInput()); }
+    /// Rows and columns of a weight, whichever way it is stored.
+    int64_t getInSize(::mlir::Value weight); int64_t getOutSize(::mlir::Value weight);
+    /// D and Dv.
+    int64_t getHeadSize(); int64_t getValueHeadSize();
+  }];
+}
+
 //===----------------------------------------------------------------------===//
 // The generic op
 //===----------------------------------------------------------------------===//

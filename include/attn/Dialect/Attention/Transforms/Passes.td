@@ -14,6 +14,7 @@ def AttnNormalizePass : InterfacePass<"attn-normalize", "::mlir::FunctionOpInter
     * scale is explicit, bias is a score operand that the score region adds, a boolean mask is a mask operand, and causal
       is a mask region `j <= i` or `j <= i + (M - N)`;
     * `attn.additive` has the similarity region `weight * tanh(q + k)`;
+    * `attn.rope` is an elementwise `linalg.generic` that reads the other element of a pair by `tensor.extract`;
     * a score that is `select(c, s, -inf)`, or the other way round, where c does not see the score, is s with c in the mask;
     * sizes that types leave open and the op needs to be equal are asserted (`cf.assert`, "'key' and 'value' agree on M"),
       those of each `attn.generic` too. The op then carries `attn.checked`, and a second run adds nothing.
@@ -21,7 +22,7 @@ def AttnNormalizePass : InterfacePass<"attn-normalize", "::mlir::FunctionOpInter
     (example: test/Dialect/Attention/Transforms/normalize.mlir @grouped_heads_are_rows)
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",
-                           "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
+                           "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
 }
 
 def AttnDecomposeNaivelyPass : InterfacePass<"attn-decompose-naively", "::mlir::FunctionOpInterface"> {
@@ -73,6 +74,47 @@ def AttnSelectPlanPass : InterfacePass<"attn-select-plan", "::mlir::FunctionOpIn
     Option<"sharedBytes", "shared-bytes", "int64_t", "0",
            "A GPU with tensor cores and so much shared memory for a block, in bytes; 0: a CPU">
   ];
+}
+
+def AttnPlanStagesPass : InterfacePass<"attn-plan-stages", "::mlir::FunctionOpInterface"> {
+  let summary = "Choose which linalg ops beside attention become stages of a kernel, and their tiles";
+  let description = [{
+    **Takes** a function of linalg ops on tensors and attention (stage `normalize`). **Leaves** the same, with named linalg
+    ops as `linalg.generic`, and `attn.plan` on the last op of each stage. A stage is a group of ops that are computed tile
+    by tile, in one parallel loop, without storing what is between them:
+    * `product`: a contraction and the elementwise ops behind it (bias, activation, residual), as far as nothing else reads
+      what is between; the plan's `rows` (128) and columns (its register tile's vectors) are a tile, `keys` (64) the steps
+      of the reduction whose weights are packed at a time, so that they stay in L1;
+    * `rowwise`: reductions and elementwise ops over the same rows (a norm), in tiles of `rows` whole rows.
+
+    An elementwise op that makes an operand of attention out of what is stored has no plan: it is made in the tiles of the
+    attention (attn-tile-and-fuse). One that reads what a stage computed is made there, or is a stage, so that it is
+    computed once.
+    **Fails** for a `linalg.generic` beside attention with more than one result, a result of rank 0, an input whose
+    dimensions are not loops of their own, or arithmetic in 16 bits.
+    (example: test/Dialect/Attention/Transforms/plan-stages.mlir @projection)
+  }];
+  let options = [
+    Option<"vectorBits", "vector-bits", "int64_t", "256", "As attn-select-plan">,
+    Option<"vectorRegisters", "vector-registers", "int64_t", "16", "As attn-select-plan">
+  ];
+  let dependentDialects = ["::attn::AttnDialect", "::mlir::linalg::LinalgDialect"];
+}
+
+def AttnTileStagesPass : InterfacePass<"attn-tile-stages", "::mlir::FunctionOpInterface"> {
+  let summary = "Cut linalg ops beside attention into tiles, a parallel loop for each stage";
+  let description = [{
+    **Takes** `linalg.generic` with `attn.plan` (attn-plan-stages). **Leaves** an `scf.forall` in place of each stage, which
+    carries the plan, over the outer dimensions of its result and tiles of rows (and, of a product, columns). Inside: the
+    stage's ops on tiles, in scratch of static size, the last one into a slice of the result. A contraction packs a block
+    of its right operand (`attn.role = "pack"`), in rows of columns whichever way it is stored, and adds its product with
+    the rows (`attn.role = "product"`) to an accumulator tile; other ops have `attn.role = "stage"`.
+    **Fails** where an op cannot be made tile by tile: a dimension of unknown size that would be whole in each tile.
+    **Source**: Goto and van de Geijn 2008, sec. 4 (a packed block of one operand in cache).
+    (example: test/Dialect/Attention/Transforms/tile-stages.mlir @projection)
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
 }
 
 def AttnExplainMasksPass : Pass<"attn-explain-masks"> {

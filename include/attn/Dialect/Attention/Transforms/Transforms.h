@@ -32,6 +32,12 @@ std::unique_ptr<mlir::Pass> createAttnExplainPlanPass(AttnExplainPlanPassOptions
 GenericOp normalize(mlir::RewriterBase &rewriter, SdpaOp op);
 GenericOp normalize(mlir::RewriterBase &rewriter, AdditiveOp op);
 
+/// Replaces `op` by contractions (linalg.generic), norms, attn.rope and attn.sdpa, which it normalises in turn.
+void normalize(mlir::RewriterBase &rewriter, MultiHeadOp op);
+
+/// Replaces `op` by an elementwise linalg.generic and assertions for what types leave open.
+void normalize(mlir::RewriterBase &rewriter, RopeOp op);
+
 /// Moves conditions under which a score is -inf, whatever it would be else, from the score region to the mask. False:
 /// there are none.
 bool moveScoreMasks(mlir::RewriterBase &rewriter, GenericOp op);

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// attn-plan-stages: which linalg ops beside attention are computed in one parallel loop, and in what tiles. An op is
+// the last of a stage if somebody else reads its result: another stage, an attention, the caller. Everything else joins
+// the stage of its readers where it can be computed tile by tile with them.
+#include "Producers.h"
+#include "Stages.h"
+#include "attn/Analysis/LoopSizes.h"
+#include "attn/Dialect/Attention/Transforms/Transforms.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/IR/Remarks.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "mlir/Pass/Pass.h"
+
+#define DEBUG_TYPE "attn-plan-stages"
+
+namespace attn {
+#define GEN_PASS_DEF_ATTNPLANSTAGESPASS
+#include "attn/Dialect/Attention/Transforms/Passes.h.inc"
+} // namespace attn
+
+using namespace mlir;
+using namespace attn;
+
+/// Rows of a tile of a product. Each packed block of the right operand serves as many: packing costs 2 element moves
+/// for 2 * 128 flops an element.
+static constexpr int64_t kProductRows = 128;
+/// Steps of the reduction packed at a time: 64 steps of 64 columns in f32 are 16 KB, half of L1, beside the rows' own
+/// elements. The accumulators are read and written once for as many steps.
+static constexpr int64_t kDepth = 64;
+/// Rows of a tile of attention (SelectPlan.cpp): with more, K and V are read again.
+static constexpr int64_t kAttentionRows = 64;
+/// Elements of a tile of whole rows: what a task does should take longer than handing it out.
+static constexpr int64_t kRowwiseElements = 16384;
+
+/// What `value` is a view of.
+static Value getBase(Value value) {
+  while (Operation *op = value.getDefiningOp()) {
+    if (!isa<tensor::CastOp, tensor::CollapseShapeOp, tensor::ExpandShapeOp, tensor::ExtractSliceOp>(op))
+      break;
+    value = op->getOperand(0);
+  }
+  return value;
+}
+
+/// Whether `value` lies in memory before the kernel runs, or is made of such element by element.
+static bool isStored(Value value) {
+  value = getBase(value);
+  if (!isa<RankedTensorType>(value.getType()) || isa<BlockArgument>(value) || value.getDefiningOp<arith::ConstantOp>())
+    return true;
+  linalg::GenericOp producer = getElementwiseProducer(value);
+  if (!producer)
+    return false;
+  WalkResult captures = producer.getBody()->walk([&](tensor::ExtractOp extract) {
+    return isStored(extract.getTensor()) ? WalkResult::advance() : WalkResult::interrupt();
+  });
+  return !captures.wasInterrupted() && llvm::all_of(producer.getInputs(), isStored);
+}
+
+/// Whether making an element anew for each row tile costs more than reading it: table look-ups and functions.
+static bool isCostly(linalg::GenericOp op) {
+  return op.getBody()
+      ->walk([](Operation *nested) {
+        bool isCheap =
+            !isa<tensor::ExtractOp, arith::DivFOp>(nested) && !isa_and_present<math::MathDialect>(nested->getDialect());
+        return isCheap ? WalkResult::advance() : WalkResult::interrupt();
+      })
+      .wasInterrupted();
+}
+
+/// Whether attention makes the result of `op` in its own tiles.
+static bool belongsToAttention(linalg::GenericOp op) {
+  if (getElementwiseProducer(op.getResult(0)) != op || !isStored(op.getResult(0)))
+    return false;
+  SmallVector<OpOperand *> readers = getReaders(op);
+  return !readers.empty() && llvm::all_of(readers, [&](OpOperand *use) {
+    if (auto user = dyn_cast<linalg::GenericOp>(use->getOwner()))
+      return !user.isDpsInit(use) && belongsToAttention(user);
+    auto attention = dyn_cast<GenericOp>(use->getOwner());
+    if (!attention || attention.isDpsInit(use))
+      return false;
+    // K and V are made anew for each row tile, if there are several.
+    bool ofKeys = use->get() == attention.getKey() || use->get() == attention.getValue();
+    SmallVector<int64_t> sizes = getStaticLoopSizes(attention);
+    int64_t rows = sizes[getTiledRowLoop(getLoopInfo(attention), sizes)];
+    bool hasOneTile = !ShapedType::isDynamic(rows) && rows <= kAttentionRows;
+    auto type = cast<RankedTensorType>(op.getResult(0).getType());
+    return !ofKeys || hasOneTile || !isCostly(op) || !type.hasStaticShape();
+  });
+}
+
+static LogicalResult check(linalg::GenericOp op) {
+  if (op->getNumResults() != 1)
+    return op.emitError("cannot plan a linalg op beside attention: expects one result, got ") << op->getNumResults();
+  AffineMap out = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  if (!out.isProjectedPermutation() || out.getNumResults() == 0 || out.getNumResults() != op.getNumParallelLoops())
+    return op.emitError("cannot plan a linalg op beside attention: expects a result over all its parallel loops, at "
+                        "least one");
+  for (OpOperand *input : op.getDpsInputOperands())
+    if (isa<RankedTensorType>(input->get().getType()) &&
+        !op.getMatchingIndexingMap(input).isProjectedPermutation(/*allowZeroInResults=*/false))
+      return op.emitError("cannot plan a linalg op beside attention: expects each dimension of input #")
+             << input->getOperandNumber() << " to be a loop of its own";
+  // Arithmetic of 16 bits would need a library, or round at each step of a sum.
+  for (Operation &nested : *op.getBody()) {
+    bool computes = isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::DivFOp>(nested) ||
+                    isa_and_present<math::MathDialect>(nested.getDialect());
+    if (computes && (nested.getResult(0).getType().isF16() || nested.getResult(0).getType().isBF16()))
+      return nested.emitError("cannot compute in ")
+             << nested.getResult(0).getType() << " beside attention: extend operands to f32, and round the result";
+  }
+  return success();
+}
+
+static PlanAttr choose(const Stage &stage, int64_t lanes, bool manyRegisters) {
+  linalg::GenericOp root = stage.root;
+  MLIRContext *context = root.getContext();
+  // As in attention: 16 accumulators of 32 registers, 12 of 16.
+  SmallVector<int64_t> tile = manyRegisters ? SmallVector<int64_t>{4, 4} : SmallVector<int64_t>{6, 2};
+  bool isProduct = stage.hasContraction();
+  int64_t rows = kProductRows;
+  if (!isProduct) {
+    int64_t elements = 1;
+    for (auto [op, places] : stage.ops)
+      for (auto [loop, size] : llvm::enumerate(op.getStaticLoopRanges()))
+        if (places[loop] < 0 || !stage.tiled.test(places[loop]))
+          elements = std::max(elements, ShapedType::isDynamic(size) ? 1 : size);
+    rows = std::clamp<int64_t>(kRowwiseElements / elements, 1, 64);
+    if (root.getNumLoops() == 1)
+      rows = kRowwiseElements;
+  }
+  return PlanAttr::get(context, isProduct ? Algorithm::Product : Algorithm::Rowwise, Orientation::RowsMajor, rows,
+                       /*shortRows=*/0, isProduct ? kDepth : 1, lanes, tile, Precision::Accumulator);
+}
+
+namespace {
+struct PlanStages : attn::impl::AttnPlanStagesPassBase<PlanStages> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    IRRewriter rewriter(&getContext());
+    SmallVector<linalg::LinalgOp> named;
+    getOperation()->walk([&](linalg::LinalgOp op) {
+      if (!isa<linalg::GenericOp, linalg::FillOp>(op) && op.hasPureTensorSemantics())
+        named.push_back(op);
+    });
+    for (linalg::LinalgOp op : named) {
+      rewriter.setInsertionPoint(op);
+      if (failed(linalg::generalizeNamedOp(rewriter, op))) {
+        op.emitError("cannot be written as linalg.generic");
+        return signalPassFailure();
+      }
+    }
+    SmallVector<linalg::GenericOp> ops;
+    getOperation()->walk([&](linalg::GenericOp op) {
+      if (op.hasPureTensorSemantics())
+        ops.push_back(op);
+    });
+    DenseSet<Operation *> placed;
+    for (linalg::GenericOp op : llvm::reverse(ops)) {
+      if (op->hasAttr(kPlanName) || placed.contains(op) || getReaders(op).empty())
+        continue;
+      if (belongsToAttention(op))
+        continue;
+      if (failed(check(op)))
+        return signalPassFailure();
+      Stage stage = findStage(op);
+      for (const auto &[member, places] : stage.ops) {
+        placed.insert(member);
+        if (failed(check(member)))
+          return signalPassFailure();
+      }
+      auto type = cast<RankedTensorType>(op.getResult(0).getType());
+      int64_t bits = type.getElementType().isF64() ? 64 : 32;
+      PlanAttr plan = choose(stage, vectorBits / bits, vectorRegisters >= 32);
+      op->setAttr(kPlanName, plan);
+      remark::passed(op.getLoc(), remark::RemarkOpts::name("stage").category(DEBUG_TYPE))
+          << remark::metric("ops", stage.ops.size()) << remark::metric("rows", plan.getRows());
+    }
+  }
+};
+} // namespace
