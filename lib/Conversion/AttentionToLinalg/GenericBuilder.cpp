@@ -29,10 +29,6 @@ AffineMap LoopOrder::translate(AffineMap map) const {
   return AffineMap::get(size(), /*symbolCount=*/0, results, context);
 }
 
-SmallVector<unsigned> getLoops(AffineMap map) {
-  return llvm::map_to_vector(map.getResults(), [](AffineExpr expr) { return cast<AffineDimExpr>(expr).getPosition(); });
-}
-
 AffineMap getMap(ArrayAttr maps, size_t index) { return cast<AffineMapAttr>(maps[index]).getValue(); }
 
 AffineMap replaceLoop(AffineMap map, unsigned from, unsigned to) {

@@ -3,6 +3,7 @@
 #ifndef ATTN_LIB_CONVERSION_ATTENTIONTOLINALG_GENERICBUILDER_H
 #define ATTN_LIB_CONVERSION_ATTENTIONTOLINALG_GENERICBUILDER_H
 
+#include "attn/Dialect/Attention/IR/Loops.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/AffineMap.h"
 #include "mlir/IR/PatternMatch.h"
@@ -29,9 +30,6 @@ public:
 private:
   llvm::SmallVector<unsigned> loops;
 };
-
-/// The loops of a map's results, in order.
-llvm::SmallVector<unsigned> getLoops(mlir::AffineMap map);
 
 /// Entry `index` of an attribute like `indexing_maps`.
 mlir::AffineMap getMap(mlir::ArrayAttr maps, size_t index);

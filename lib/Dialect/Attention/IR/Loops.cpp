@@ -162,4 +162,8 @@ LoopInfo getLoopInfo(ScoredOpInterface op) {
   return getLoopInfo(cast<WeightsOp>(op.getOperation()));
 }
 
+SmallVector<unsigned> getLoops(AffineMap map) {
+  return llvm::map_to_vector(map.getResults(), [](AffineExpr expr) { return cast<AffineDimExpr>(expr).getPosition(); });
+}
+
 } // namespace attn

@@ -59,10 +59,6 @@ std::optional<Contraction> getContraction(linalg::GenericOp op) {
   return Contraction{firstHas ? second : first, firstHas ? first : second, columns, reductions[0]};
 }
 
-SmallVector<unsigned> getLoops(AffineMap map) {
-  return llvm::map_to_vector(map.getResults(), [](AffineExpr expr) { return cast<AffineDimExpr>(expr).getPosition(); });
-}
-
 LoopPlaces placeProducer(linalg::GenericOp producer, ArrayRef<int> places, AffineMap map) {
   LoopPlaces result(producer.getNumLoops(), -1);
   AffineMap out = producer.getMatchingIndexingMap(producer.getDpsInitOperand(0));

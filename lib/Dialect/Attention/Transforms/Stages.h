@@ -26,9 +26,6 @@ struct Contraction {
 /// `op` as a contraction of two tensors over one loop; nullopt for any other op.
 std::optional<Contraction> getContraction(mlir::linalg::GenericOp op);
 
-/// For each dimension of what `use` reads, or of the result of its user, the loop of the user.
-llvm::SmallVector<unsigned> getLoops(mlir::AffineMap map);
-
 /// Where the loops of an op of a stage are among those of the stage's last op: a number for each loop, -1 for one that
 /// is whole in every tile.
 using LoopPlaces = llvm::SmallVector<int>;

@@ -44,6 +44,9 @@ LoopInfo getLoopInfo(OnlineOp op);
 LoopInfo getLoopInfo(WeightsOp op);
 LoopInfo getLoopInfo(ScoredOpInterface op);
 
+/// The loops of the results of a projected permutation, in order.
+llvm::SmallVector<unsigned> getLoops(mlir::AffineMap map);
+
 } // namespace attn
 
 #endif // ATTN_DIALECT_ATTENTION_IR_LOOPS_H
