@@ -3,6 +3,7 @@
 
 #include "Levels.h"
 #include "attn/Compiler/Ptx.h"
+#include "attn/Support/Optimize.h"
 #include "attn/Target/CPU/Passes.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -12,12 +13,10 @@
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
-#include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Object/ObjectFile.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Target/TargetMachine.h"
 
@@ -148,31 +147,6 @@ static FailureOr<std::unique_ptr<llvm::Module>> translate(ModuleOp module, llvm:
   return llvmModule;
 }
 
-static void optimize(llvm::Module &module, llvm::TargetMachine &machine, unsigned optLevel) {
-  llvm::PipelineTuningOptions tuning;
-  tuning.LoopVectorization = tuning.SLPVectorization = tuning.LoopInterleaving = optLevel > 1;
-  llvm::PassBuilder builder(&machine, tuning);
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager components;
-  llvm::ModuleAnalysisManager modules;
-  // No library functions: without this loops that fill or copy would become calls of memset and memcpy.
-  llvm::TargetLibraryInfoImpl libraryInfo(module.getTargetTriple());
-  libraryInfo.disableAllFunctions();
-  functions.registerPass([&] { return llvm::TargetLibraryAnalysis(libraryInfo); });
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(components);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, components, modules);
-
-  constexpr const llvm::OptimizationLevel *levels[] = {&llvm::OptimizationLevel::O0, &llvm::OptimizationLevel::O1,
-                                                       &llvm::OptimizationLevel::O2, &llvm::OptimizationLevel::O3};
-  llvm::ModulePassManager passes = optLevel == 0 ? builder.buildO0DefaultPipeline(*levels[0])
-                                                 : builder.buildPerModuleDefaultPipeline(*levels[optLevel]);
-  passes.run(module, modules);
-}
-
 /// Objects must link without libraries: says which symbols this one would need.
 static LogicalResult checkUndefinedSymbols(ModuleOp module, llvm::StringRef object) {
   auto file = llvm::object::ObjectFile::createObjectFile(llvm::MemoryBufferRef(object, "attn.o"));
@@ -203,8 +177,11 @@ static FailureOr<std::unique_ptr<llvm::Module>> generateLevel(ModuleOp module, l
   if (!machine)
     return module.emitError() << llvm::toString(machine.takeError());
   FailureOr<std::unique_ptr<llvm::Module>> llvmModule = translate(module, context, **machine, options, kernels, device);
-  if (succeeded(llvmModule))
-    optimize(**llvmModule, **machine, options.optLevel);
+  if (succeeded(llvmModule)) {
+    llvm::PipelineTuningOptions tuning;
+    tuning.LoopVectorization = tuning.SLPVectorization = tuning.LoopInterleaving = options.optLevel > 1;
+    optimize(**llvmModule, **machine, options.optLevel, /*hasLibrary=*/false, tuning);
+  }
   return llvmModule;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "attn/Compiler/Ptx.h"
 
+#include "attn/Support/Optimize.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/GPU/GPUToLLVMIRTranslation.h"
@@ -12,7 +13,6 @@
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
@@ -49,24 +49,6 @@ static std::unique_ptr<llvm::TargetMachine> createMachine(const GPUDescription &
   auto level = *llvm::CodeGenOpt::getLevel(optLevel);
   return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
       triple, getCodeChip(gpu.chip), "+ptx80", llvm::TargetOptions(), std::nullopt, std::nullopt, level));
-}
-
-static void optimize(llvm::Module &module, llvm::TargetMachine &machine, unsigned optLevel) {
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager components;
-  llvm::ModuleAnalysisManager modules;
-  llvm::PassBuilder builder(&machine);
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(components);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, components, modules);
-  constexpr const llvm::OptimizationLevel *levels[] = {&llvm::OptimizationLevel::O0, &llvm::OptimizationLevel::O1,
-                                                       &llvm::OptimizationLevel::O2, &llvm::OptimizationLevel::O3};
-  llvm::ModulePassManager passes = optLevel == 0 ? builder.buildO0DefaultPipeline(*levels[0])
-                                                 : builder.buildPerModuleDefaultPipeline(*levels[optLevel]);
-  passes.run(module, modules);
 }
 
 static FailureOr<std::string> compile(Operation *gpuModule, const GPUDescription &gpu, unsigned optLevel, bool toPtx) {

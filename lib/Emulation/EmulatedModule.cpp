@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "attn/Emulation/EmulatedModule.h"
 
+#include "attn/Support/Optimize.h"
 #include "attn/Target/NVIDIA/Passes.h"
 
 #include "mlir/Pass/PassManager.h"
@@ -10,7 +11,6 @@
 #include "llvm/ExecutionEngine/Orc/AbsoluteSymbols.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/IR/Module.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 
@@ -20,22 +20,6 @@ using namespace attn;
 
 EmulatedModule::EmulatedModule() = default;
 EmulatedModule::~EmulatedModule() = default;
-
-/// LLVM's -O1: kernels are unrolled into thousands of instructions on small structs, which code generation alone would
-/// leave on the stack.
-static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager components;
-  llvm::ModuleAnalysisManager modules;
-  llvm::PassBuilder builder(&machine);
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(components);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, components, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O1).run(module, modules);
-}
 
 llvm::Expected<std::unique_ptr<EmulatedModule>> EmulatedModule::load(mlir::ModuleOp module) {
   static std::once_flag once;
@@ -62,7 +46,9 @@ llvm::Expected<std::unique_ptr<EmulatedModule>> EmulatedModule::load(mlir::Modul
     return llvm::createStringError("the module has no form in LLVM IR");
   translated->setDataLayout((*machine)->createDataLayout());
   translated->setTargetTriple((*machine)->getTargetTriple());
-  optimize(*translated, **machine);
+  // Kernels are unrolled into thousands of instructions on small structs, which code generation alone would leave on
+  // the stack.
+  optimize(*translated, **machine, /*optLevel=*/1);
 
   std::unique_ptr<EmulatedModule> result(new EmulatedModule);
   auto jit = llvm::orc::LLJITBuilder().setJITTargetMachineBuilder(std::move(*builder)).create();

@@ -20,6 +20,15 @@ struct OperandView {
   mlir::AffineMap map;
 };
 
+/// Q, K and V of a tile op: as they lie, and as [row, d], [key, d] and [key, e].
+struct OnlineOperands {
+  LoopInfo loops;
+  OperandView query, key, value;
+  mlir::Value queryMatrix, keyMatrix, valueMatrix;
+};
+
+class RegionInliner;
+
 /// Where regions of an attention op are evaluated: the loops' positions within the tile, null for loops that have one.
 struct TilePosition {
   mlir::Value row, key, depth;
@@ -62,6 +71,10 @@ private:
 
   // Operands of attention ops.
   OperandView getOperand(mlir::Value tensor, mlir::AffineMap map);
+  /// Fails after an error on `op` where Q, K or V is not a matrix.
+  llvm::FailureOr<OnlineOperands> getOperands(OnlineOp op);
+  /// The regions of `op`, of a tile with so many rows and keys.
+  RegionInliner getRegions(OnlineOp op, const LoopInfo &loops, mlir::Value rowCount, mlir::Value keyCount);
   /// The view with its dimensions in the order of these loops; null after an error on `op` where it has others.
   mlir::Value getMatrix(mlir::Operation *op, llvm::StringRef name, const OperandView &operand, int outer, int inner);
   /// Rows or keys that `view` has along `loop`.

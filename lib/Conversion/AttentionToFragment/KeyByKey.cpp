@@ -9,26 +9,15 @@ using namespace mlir;
 namespace attn {
 
 LogicalResult FragmentConverter::convertKeyByKey(OnlineOp op) {
-  LoopInfo loops = getLoopInfo(op);
-  ArrayAttr maps = op.getIndexingMaps();
-  auto getMap = [&](unsigned number) { return cast<AffineMapAttr>(maps[number]).getValue(); };
-  int row = loops.row.front();
-  OperandView query = getOperand(op.getQuery(), getMap(0)), key = getOperand(op.getKey(), getMap(1)),
-              value = getOperand(op.getValue(), getMap(2));
-  Value queryMatrix = getMatrix(op, "query", query, row, loops.d),
-        keyMatrix = getMatrix(op, "key", key, loops.key, loops.d),
-        valueMatrix = getMatrix(op, "value", value, loops.key, loops.e);
-  if (!queryMatrix || !keyMatrix || !valueMatrix)
+  FailureOr<OnlineOperands> operands = getOperands(op);
+  if (failed(operands))
     return failure();
-  SmallVector<OperandView> operands;
-  unsigned number = 3;
-  for (OperandRange group : {op.getSimilarityOperands(), op.getScoreOperands(), op.getMaskOperands()})
-    for (Value operand : group)
-      operands.push_back(getOperand(operand, getMap(number++)));
-  Value rowCount = getSize(query, row), keyCount = getSize(key, loops.key), depth = getSize(key, loops.d);
-  Value valueSize = getSize(value, loops.e);
-  RegionInliner regions(cast<ScoredOpInterface>(op.getOperation()), loops, row, operands, get(op.getCaptures()),
-                        get(op.getOffsets()), rowCount, keyCount, op.getExponentScale().convertToDouble());
+  const LoopInfo &loops = operands->loops;
+  Value queryMatrix = operands->queryMatrix, keyMatrix = operands->keyMatrix, valueMatrix = operands->valueMatrix;
+  Value rowCount = getSize(operands->query, loops.row.front()), keyCount = getSize(operands->key, loops.key),
+        depth = getSize(operands->key, loops.d);
+  Value valueSize = getSize(operands->value, loops.e);
+  RegionInliner regions = getRegions(op, loops, rowCount, keyCount);
 
   auto loop = scf::ForOp::create(b, loc, index(0), keyCount, index(1), get(op.getInits()));
   OpBuilder::InsertionGuard guard(b);

@@ -23,18 +23,40 @@ LogicalResult FragmentConverter::convert(OnlineOp op) {
   return op.getGuarded() ? convertKeyByKey(op) : convertOnTensorCores(op);
 }
 
-LogicalResult FragmentConverter::convertOnTensorCores(OnlineOp op) {
-  LoopInfo loops = getLoopInfo(op);
+FailureOr<OnlineOperands> FragmentConverter::getOperands(OnlineOp op) {
+  OnlineOperands found;
+  found.loops = getLoopInfo(op);
+  const LoopInfo &loops = found.loops;
   ArrayAttr maps = op.getIndexingMaps();
   auto getMap = [&](unsigned number) { return cast<AffineMapAttr>(maps[number]).getValue(); };
-  int row = loops.row.front();
-  OperandView query = getOperand(op.getQuery(), getMap(0)), key = getOperand(op.getKey(), getMap(1)),
-              value = getOperand(op.getValue(), getMap(2));
-  Value queryMatrix = getMatrix(op, "query", query, row, loops.d),
-        keyMatrix = getMatrix(op, "key", key, loops.key, loops.d),
-        valueMatrix = getMatrix(op, "value", value, loops.key, loops.e);
-  if (!queryMatrix || !keyMatrix || !valueMatrix)
+  found.query = getOperand(op.getQuery(), getMap(0));
+  found.key = getOperand(op.getKey(), getMap(1));
+  found.value = getOperand(op.getValue(), getMap(2));
+  found.queryMatrix = getMatrix(op, "query", found.query, loops.row.front(), loops.d);
+  found.keyMatrix = getMatrix(op, "key", found.key, loops.key, loops.d);
+  found.valueMatrix = getMatrix(op, "value", found.value, loops.key, loops.e);
+  if (!found.queryMatrix || !found.keyMatrix || !found.valueMatrix)
     return failure();
+  return found;
+}
+
+RegionInliner FragmentConverter::getRegions(OnlineOp op, const LoopInfo &loops, Value rowCount, Value keyCount) {
+  SmallVector<OperandView> operands;
+  unsigned number = 3;
+  for (OperandRange group : {op.getSimilarityOperands(), op.getScoreOperands(), op.getMaskOperands()})
+    for (Value operand : group)
+      operands.push_back(getOperand(operand, cast<AffineMapAttr>(op.getIndexingMaps()[number++]).getValue()));
+  return RegionInliner(cast<ScoredOpInterface>(op.getOperation()), loops, loops.row.front(), operands,
+                       get(op.getCaptures()), get(op.getOffsets()), rowCount, keyCount,
+                       op.getExponentScale().convertToDouble());
+}
+
+LogicalResult FragmentConverter::convertOnTensorCores(OnlineOp op) {
+  FailureOr<OnlineOperands> operands = getOperands(op);
+  if (failed(operands))
+    return failure();
+  const LoopInfo &loops = operands->loops;
+  Value queryMatrix = operands->queryMatrix, keyMatrix = operands->keyMatrix, valueMatrix = operands->valueMatrix;
   if (getElementTypeOrSelf(keyMatrix.getType()) != getElementTypeOrSelf(valueMatrix.getType()) ||
       getElementTypeOrSelf(keyMatrix.getType()) != getElementTypeOrSelf(queryMatrix.getType()))
     return op.emitError("expects Q, K and V of one type on tensor cores");
@@ -57,14 +79,8 @@ LogicalResult FragmentConverter::convertOnTensorCores(OnlineOp op) {
   Value scores = fragment::DotOp::create(b, loc, scoreType, b.getUnitAttr(), left, keys, stage, splat(scoreType, 0));
 
   // Logits in base 2.
-  SmallVector<OperandView> operands;
-  unsigned number = 3;
-  for (OperandRange group : {op.getSimilarityOperands(), op.getScoreOperands(), op.getMaskOperands()})
-    for (Value operand : group)
-      operands.push_back(getOperand(operand, getMap(number++)));
-  Value rowCount = getSize(query, row), keyCount = getSize(key, loops.key);
-  RegionInliner regions(cast<ScoredOpInterface>(op.getOperation()), loops, row, operands, get(op.getCaptures()),
-                        get(op.getOffsets()), rowCount, keyCount, op.getExponentScale().convertToDouble());
+  Value rowCount = getSize(operands->query, loops.row.front()), keyCount = getSize(operands->key, loops.key);
+  RegionInliner regions = getRegions(op, loops, rowCount, keyCount);
   bool isWhole = cast<MemRefType>(keyMatrix.getType()).getDimSize(0) == plan.getKeys();
   auto logits = MapOp::create(
       b, loc, TypeRange(scoreType), scores, [&](OpBuilder &b, Location loc, ValueRange elements, Value row, Value key) {

@@ -26,8 +26,6 @@ using namespace mlir;
 namespace attn {
 namespace {
 
-constexpr int64_t kAlignment = kWorkspaceAlignment;
-
 /// Whether a terminator hands `buffer`, or a view of it, out of its block.
 bool escapes(Value buffer) {
   for (Operation *user : buffer.getUsers()) {
@@ -49,7 +47,7 @@ struct AssignWorkspace : impl::AttnAssignWorkspacePassBase<AssignWorkspace> {
     scratch = function.getArguments().back();
     // What has a place keeps it: buffers that come later lie behind.
     auto placed = kernel.getAs<IntegerAttr>("workspace");
-    bytesNeeded = placed ? llvm::alignTo(placed.getInt(), kAlignment) : 0;
+    bytesNeeded = placed ? llvm::alignTo(placed.getInt(), kWorkspaceAlignment) : 0;
     partialBytes = 0;
     if (failed(assign(function.getBody().front(), {bytesNeeded, 0})))
       return signalPassFailure();
@@ -71,7 +69,7 @@ struct AssignWorkspace : impl::AttnAssignWorkspacePassBase<AssignWorkspace> {
     int64_t elements = 1;
     for (int64_t size : type.getShape())
       elements *= ShapedType::isDynamic(size) ? 1 : size;
-    return llvm::alignTo(elements * llvm::divideCeil(bits, 8), kAlignment);
+    return llvm::alignTo(elements * llvm::divideCeil(bits, 8), kWorkspaceAlignment);
   }
 
   /// Whether the first dimension of `alloc`, and no other, is over the parts of a row tile's keys.

@@ -3,6 +3,7 @@
 // the last of a stage if somebody else reads its result: another stage, an attention, the caller. Everything else joins
 // the stage of its readers where it can be computed tile by tile with them.
 #include "Producers.h"
+#include "RowTile.h"
 #include "Stages.h"
 #include "attn/Analysis/LoopSizes.h"
 #include "attn/Dialect/Attention/Transforms/Transforms.h"
@@ -31,8 +32,6 @@ static constexpr int64_t kProductRows = 128;
 /// Steps of the reduction packed at a time: 64 steps of 64 columns in f32 are 16 KB, half of L1, beside the rows' own
 /// elements. The accumulators are read and written once for as many steps.
 static constexpr int64_t kDepth = 64;
-/// Rows of a tile of attention (SelectPlan.cpp): with more, K and V are read again.
-static constexpr int64_t kAttentionRows = 64;
 /// Elements of a tile of whole rows: what a task does should take longer than handing it out.
 static constexpr int64_t kRowwiseElements = 16384;
 
@@ -86,7 +85,7 @@ static bool belongsToAttention(linalg::GenericOp op) {
     bool ofKeys = use->get() == attention.getKey() || use->get() == attention.getValue();
     SmallVector<int64_t> sizes = getStaticLoopSizes(attention);
     int64_t rows = sizes[getTiledRowLoop(getLoopInfo(attention), sizes)];
-    bool hasOneTile = !ShapedType::isDynamic(rows) && rows <= kAttentionRows;
+    bool hasOneTile = !ShapedType::isDynamic(rows) && rows <= kMostRows;
     auto type = cast<RankedTensorType>(op.getResult(0).getType());
     return !ofKeys || hasOneTile || !isCostly(op) || !type.hasStaticShape();
   });

@@ -20,8 +20,6 @@ namespace attn {
 using namespace mlir;
 using namespace attn;
 
-/// Rows of a tile. 64 rows share each load of K and V; twice as many gained nothing on AVX-512 and cost L2.
-static constexpr int64_t kRows = 64;
 /// Keys of a tile at most: beyond it the rescaling of acc, once per key tile, is no longer worth saving.
 static constexpr int64_t kMostKeys = 128;
 /// Keys of a tile of few rows, at least and at most, a power of two: fewer are less than a vector of scores, more
@@ -239,12 +237,12 @@ int64_t Planner::planSplit(int64_t rows, int64_t keys, int64_t fewestKeys, Strin
 /// Rows are the lanes.
 PlanAttr Planner::planManyRows() {
   // Vectors of a row tile, and of those how many a block of accumulators spans.
-  int64_t rows = llvm::alignTo(kRows, lanes);
+  int64_t rows = llvm::alignTo(kMostRows, lanes);
   if (int64_t fewer = llvm::alignTo(std::max<int64_t>(queryRows, 1), lanes);
       !ShapedType::isDynamic(queryRows) && fewer < rows) {
     rows = fewer;
     because("rows", rows,
-            llvm::formatv("{0} query rows <= {1}, up to a multiple of {2} lanes", queryRows, kRows, lanes));
+            llvm::formatv("{0} query rows <= {1}, up to a multiple of {2} lanes", queryRows, kMostRows, lanes));
   } else {
     because("rows", rows, llvm::formatv("query rows that share each load of K and V: at most {0}", rows));
   }

@@ -4,6 +4,8 @@
 import subprocess
 import sys
 
+import numpy as np
+
 
 def judge(command, source=""):
     """Runs `command`. Returns 1 if it fails, after printing it with its output and the `source` it ran, else 0."""
@@ -12,6 +14,22 @@ def judge(command, source=""):
         return 0
     print(*([source] if source else []), " ".join(command), result.stdout, result.stderr, sep="\n")
     return 1
+
+
+def judge_output(command, folder, inputs, expected, allowed, source):
+    """Runs `command`, an attn-run, with --compare on the arrays `inputs`, by argument, and compares its result `out`
+    with `expected`. Returns 1 after printing what is wrong with the `source` it ran, else 0."""
+    command = [*command, f"--output=out={folder / 'out.npy'}", "--compare"]
+    for name, value in inputs.items():
+        np.save(folder / f"{name}.npy", value)
+        command.append(f"--input={name}={folder / f'{name}.npy'}")
+    if judge(command, source):
+        return 1
+    worst = np.abs(np.load(folder / "out.npy") - expected).max()
+    if not worst <= allowed:
+        print(source, f"off by {worst}, allowed {allowed}", sep="\n")
+        return 1
+    return 0
 
 
 def finish(cases, failed):

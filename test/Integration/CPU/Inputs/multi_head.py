@@ -7,12 +7,11 @@ usage: multi_head.py TRANSFORMER_BLOCK.mlir
 
 import dataclasses
 import pathlib
-import subprocess
 import sys
 import tempfile
 
 import numpy as np
-from judge import finish
+from judge import finish, judge_output
 
 
 @dataclasses.dataclass
@@ -157,23 +156,6 @@ def list_shapes(case):
     return shapes
 
 
-def call(command, folder, inputs, expected, unit, source):
-    """Runs a kernel on `inputs`. Returns whether attn-run or the comparison with `expected` finds fault."""
-    command += [f"--output=out={folder / 'out.npy'}", "--compare"]
-    for name, value in inputs.items():
-        np.save(folder / f"{name}.npy", value)
-        command.append(f"--input={name}={folder / f'{name}.npy'}")
-    result = subprocess.run(command, capture_output=True, text=True)
-    if result.returncode:
-        print(source, result.stdout, result.stderr, sep="\n")
-        return 1
-    worst = np.abs(np.load(folder / "out.npy") - expected).max() / np.abs(expected).max()
-    if not worst <= unit:
-        print(source, result.stdout, f"off by {worst} of the largest", sep="\n")
-        return 1
-    return 0
-
-
 def run(case, folder, random):
     shapes = list_shapes(case)
     values = {name: random.normal(size=shape) for name, shape in shapes.items()}
@@ -200,7 +182,8 @@ def run(case, folder, random):
     command = ["attn-run", str(folder / "f.mlir"), f"--threads={case.threads}"]
     # Roundings of Q, K, V and O to bf16; in f32 the sums.
     unit = 2**-16 if case.element == "f32" else 2**-5
-    return call(command, folder, stored, evaluate(case, values), unit, source)
+    expected = evaluate(case, values)
+    return judge_output(command, folder, stored, expected, unit * np.abs(expected).max(), source)
 
 
 def run_block(file, folder, random):
@@ -228,7 +211,8 @@ def run_block(file, folder, random):
     out = y + gelu @ v["w_down"] + v["b_down"]
     failed = 0
     for threads in (1, 2):
-        failed += call(["attn-run", file, f"--threads={threads}"], folder, stored, out, 2**-15, file)
+        command = ["attn-run", file, f"--threads={threads}"]
+        failed += judge_output(command, folder, stored, out, 2**-15 * np.abs(out).max(), file)
     return failed > 0
 
 

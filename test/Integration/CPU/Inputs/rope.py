@@ -6,11 +6,10 @@ usage: rope.py
 """
 
 import pathlib
-import subprocess
 import tempfile
 
 import numpy as np
-from judge import finish
+from judge import finish, judge_output
 
 HEADS, KV_HEADS, ROWS, KEYS, BATCH = 4, 2, 70, 131, 2
 CASES = [  # element type, D, C, pairs that are neighbours, positions (their rank), layout
@@ -84,22 +83,9 @@ def run(case, folder, random):
         stored[name] = stored[name].astype(np.float16)
     if rank:
         stored["p"] = positions.astype(np.int64 if rank == 1 else np.int32)
-    command = ["attn-run", str(folder / "f.mlir"), f"--output=out={folder / 'out.npy'}", "--compare"]
-    for name, value in stored.items():
-        np.save(folder / f"{name}.npy", value)
-        command.append(f"--input={name}={folder / f'{name}.npy'}")
-    result = subprocess.run(command, capture_output=True, text=True)
-    if result.returncode:
-        print(source, result.stdout, result.stderr, sep="\n")
-        return 1
-    out = np.load(folder / "out.npy")
     # Roundings of the turned rows to their element type move scores by about sqrt(D) of them, those of out come once.
     unit = {"f32": 2**-24, "f16": 2**-11, "bf16": 2**-8}[dtype]
-    worst = np.abs(out - expected).max()
-    if not worst <= 16 * unit:
-        print(source, f"off by {worst}, {worst / unit} units", sep="\n")
-        return 1
-    return 0
+    return judge_output(["attn-run", str(folder / "f.mlir")], folder, stored, expected, 16 * unit, source)
 
 
 def main():
