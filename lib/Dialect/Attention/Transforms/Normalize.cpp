@@ -46,16 +46,22 @@ struct AttnNormalizePass : attn::impl::AttnNormalizePassBase<AttnNormalizePass> 
   void runOnOperation() override {
     SmallVector<Operation *> named;
     SmallVector<GenericOp> generics;
+    SmallVector<Operation *> written; // linalg ops that no named op became
     getOperation()->walk([&](Operation *op) {
       if (isNamedOp(op))
         named.push_back(op);
       else if (auto generic = dyn_cast<GenericOp>(op); generic && !generic->hasAttr(kCheckedName))
         generics.push_back(generic);
+      else if (isa<linalg::LinalgOp>(op))
+        written.push_back(op);
     });
     for (Operation *op : named)
       if (failed(checkBroadcasts(op)))
         return signalPassFailure();
     IRRewriter rewriter(&getContext());
+    auto markChecked = [&](Operation *op) {
+      rewriter.modifyOpInPlace(op, [&] { op->setAttr(kCheckedName, rewriter.getUnitAttr()); });
+    };
     for (Operation *op : named) {
       if (auto sdpa = dyn_cast<SdpaOp>(op))
         normalize(rewriter, sdpa);
@@ -66,6 +72,14 @@ struct AttnNormalizePass : attn::impl::AttnNormalizePassBase<AttnNormalizePass> 
       else
         normalize(rewriter, cast<RopeOp>(op));
     }
+    getOperation()->walk([&](linalg::LinalgOp op) {
+      auto isStatic = [](Type type) { return !isa<ShapedType>(type) || cast<ShapedType>(type).hasStaticShape(); };
+      if (op->hasAttr(kCheckedName) || llvm::all_of(op->getOperandTypes(), isStatic))
+        return;
+      if (llvm::is_contained(written, op.getOperation()))
+        assertLoopSizes(rewriter, op);
+      markChecked(op);
+    });
     RewritePatternSet patterns(&getContext());
     GenericOp::getCanonicalizationPatterns(patterns, &getContext());
     FrozenRewritePatternSet cleanUp(std::move(patterns));
@@ -74,7 +88,7 @@ struct AttnNormalizePass : attn::impl::AttnNormalizePassBase<AttnNormalizePass> 
       if (moveScoreMasks(rewriter, op))
         (void)applyOpPatternsGreedily({op}, cleanUp);
       assertLoopSizes(rewriter, op);
-      rewriter.modifyOpInPlace(op, [&] { op->setAttr(kCheckedName, rewriter.getUnitAttr()); });
+      markChecked(op);
     }
   }
 };

@@ -43,13 +43,37 @@ void assertSameSize(OpBuilder &builder, Location loc, ArrayRef<NamedSize> sizes,
   }
 }
 
+namespace {
+/// What operands say of the size of each loop.
+class LoopSizeChecks {
+public:
+  explicit LoopSizeChecks(unsigned numLoops) : sizes(numLoops) {}
+
+  /// The dimensions of `tensor`, as far as `map` makes a loop run along them.
+  void add(Value tensor, AffineMap map, const Twine &name) {
+    for (auto [dim, expr] : llvm::enumerate(map.getResults()))
+      if (auto loop = dyn_cast<AffineDimExpr>(expr))
+        sizes[loop.getPosition()].push_back({name.str(), tensor, static_cast<unsigned>(dim)});
+  }
+
+  void emit(OpBuilder &builder, Operation *op) {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPoint(op);
+    for (auto [loop, shared] : llvm::enumerate(sizes))
+      if (shared.size() > 1)
+        assertSameSize(builder, op->getLoc(), shared, "loop " + Twine(loop));
+  }
+
+private:
+  SmallVector<SmallVector<NamedSize>> sizes;
+};
+} // namespace
+
 void assertLoopSizes(OpBuilder &builder, GenericOp op) {
-  SmallVector<SmallVector<NamedSize>> sizes(cast<ScoredOpInterface>(op.getOperation()).getNumLoops());
+  LoopSizeChecks checks(cast<ScoredOpInterface>(op.getOperation()).getNumLoops());
   unsigned number = 0;
   auto add = [&](Value tensor, const Twine &name) {
-    AffineMap map = cast<AffineMapAttr>(op.getIndexingMaps()[number++]).getValue();
-    for (auto [dim, expr] : llvm::enumerate(map.getResults()))
-      sizes[cast<AffineDimExpr>(expr).getPosition()].push_back({name.str(), tensor, static_cast<unsigned>(dim)});
+    checks.add(tensor, cast<AffineMapAttr>(op.getIndexingMaps()[number++]).getValue(), name);
   };
   auto addEach = [&](ValueRange tensors, StringRef name) {
     for (auto [position, tensor] : llvm::enumerate(tensors))
@@ -64,10 +88,17 @@ void assertLoopSizes(OpBuilder &builder, GenericOp op) {
   addEach(op.getNormalizerOperands(), "normalizer operand");
   for (auto [attr, init] : llvm::zip(op.getResultKinds().getAsRange<ResultKindAttr>(), op.getInits()))
     add(init, stringifyResultKind(attr.getValue()));
-  OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPoint(op);
-  for (auto [loop, shared] : llvm::enumerate(sizes))
-    assertSameSize(builder, op.getLoc(), shared, "loop " + Twine(loop));
+  checks.emit(builder, op);
+}
+
+void assertLoopSizes(OpBuilder &builder, linalg::LinalgOp op) {
+  LoopSizeChecks checks(op.getNumLoops());
+  for (OpOperand &operand : op->getOpOperands())
+    if (isa<RankedTensorType>(operand.get().getType()))
+      checks.add(operand.get(), op.getMatchingIndexingMap(&operand),
+                 op.isDpsInput(&operand) ? "input " + Twine(operand.getOperandNumber())
+                                         : "output " + Twine(operand.getOperandNumber() - op.getNumDpsInputs()));
+  checks.emit(builder, op);
 }
 
 } // namespace attn

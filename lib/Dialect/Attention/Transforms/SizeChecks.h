@@ -4,6 +4,7 @@
 #define ATTN_LIB_DIALECT_ATTENTION_TRANSFORMS_SIZECHECKS_H
 
 #include "attn/Dialect/Attention/IR/Attention.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 
 namespace attn {
 
@@ -24,6 +25,8 @@ void assertSameSize(mlir::OpBuilder &builder, mlir::Location loc, llvm::ArrayRef
 
 /// The same for every loop of `op`, before it.
 void assertLoopSizes(mlir::OpBuilder &builder, GenericOp op);
+/// Upstream leaves sizes that types do not tell to the caller; a kernel would read beyond a smaller operand.
+void assertLoopSizes(mlir::OpBuilder &builder, mlir::linalg::LinalgOp op);
 
 } // namespace attn
 

@@ -298,3 +298,36 @@ func.func @multi_head(%x: tensor<2x?x6xbf16>, %w: tensor<32x6xbf16>, %b: tensor<
     heads(4, 2) norm rms(%g, %g : tensor<4xbf16>, tensor<4xbf16>) causal(top_left) : (tensor<2x?x6xbf16>) -> tensor<2x?x5xbf16>
   return %r : tensor<2x?x5xbf16>
 }
+
+// -----
+
+// Sizes that a linalg op's operands share are compared as those of attention are: a kernel would read beyond the factors.
+
+// CHECK-LABEL: func.func @producer
+//  CHECK-SAME:   (%{{.+}}: tensor<3x8xf32>, %[[K:.+]]: tensor<?x8xi8>, %[[F:.+]]: tensor<?xf32>
+//       CHECK:   %[[SIZE:.+]] = tensor.dim %[[K]], %c0
+//       CHECK:   %[[FACTORS:.+]] = tensor.dim %[[F]], %c0
+//       CHECK:   %[[SAME:.+]] = arith.cmpi eq, %[[SIZE]], %[[FACTORS]]
+//       CHECK:   cf.assert %[[SAME]], "'input 0' and 'input 1' agree on loop 0"
+//   CHECK-NOT:   agree on loop 0
+//       CHECK:   linalg.generic
+#element = affine_map<(j, d) -> (j, d)>
+#token = affine_map<(j, d) -> (j)>
+func.func @producer(%q: tensor<3x8xf32>, %k: tensor<?x8xi8>, %factor: tensor<?xf32>, %o: tensor<3x8xf32>)
+    -> tensor<3x8xf32> {
+  %c0 = arith.constant 0 : index
+  %size = tensor.dim %k, %c0 : tensor<?x8xi8>
+  %init = tensor.empty(%size) : tensor<?x8xf32>
+  %made = linalg.generic {indexing_maps = [#element, #token, #element], iterator_types = ["parallel", "parallel"]}
+    ins(%k, %factor : tensor<?x8xi8>, tensor<?xf32>) outs(%init : tensor<?x8xf32>) {
+  ^bb0(%stored: i8, %f: f32, %unused: f32):
+    %float = arith.sitofp %stored : i8 to f32
+    %value = arith.mulf %float, %f : f32
+    linalg.yield %value : f32
+  } -> tensor<?x8xf32>
+  %r = attn.generic ins(%q, %made, %made : tensor<3x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>)
+    outs(out %o : tensor<3x8xf32>)
+    maps [affine_map<(i, j, d, e) -> (i, d)>, affine_map<(i, j, d, e) -> (j, d)>, affine_map<(i, j, d, e) -> (j, e)>,
+          affine_map<(i, j, d, e) -> (i, e)>]
+  return %r : tensor<3x8xf32>
+}

@@ -17,7 +17,7 @@ def AttnNormalizePass : InterfacePass<"attn-normalize", "::mlir::FunctionOpInter
     * `attn.rope` is an elementwise `linalg.generic` that reads the other element of a pair by `tensor.extract`;
     * a score that is `select(c, s, -inf)`, or the other way round, where c does not see the score, is s with c in the mask;
     * sizes that types leave open and the op needs to be equal are asserted (`cf.assert`, "'key' and 'value' agree on M"),
-      those of each `attn.generic` too. The op then carries `attn.checked`, and a second run adds nothing.
+      those of each `attn.generic` and linalg op too. The op then carries `attn.checked`, and a second run adds nothing.
     **Source**: Ainslie et al. 2023, sec. 2.2 (grouped heads).
     (example: test/Dialect/Attention/Transforms/normalize.mlir @grouped_heads_are_rows)
   }];
