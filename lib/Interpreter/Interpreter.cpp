@@ -188,7 +188,7 @@ private:
     bound->model.scoreGain = *bound->scoreGain;
     auto origin = std::make_shared<EvaluatedOp>();
     origin->tolerances = reference::tolerances(bound->problem, *evaluation, bound->model);
-    if (failed(addOperandErrors(op, operands, *bound, origin->tolerances)))
+    if (failed(addOperandErrors(op, operands, *bound, evaluation->results, origin->tolerances)))
       return failure();
     for (const RuntimeValue &operand : operands)
       origin->operands.push_back(operand.tensor);

@@ -77,7 +77,7 @@ static Norms getNorms(const TensorValue &tensor, ArrayRef<unsigned> loops, Array
 }
 
 LogicalResult attn::addOperandErrors(GenericOp op, ArrayRef<RuntimeValue> operands, const BoundGeneric &bound,
-                                     reference::Results &tolerances) {
+                                     const reference::Results &exact, reference::Results &tolerances) {
   const TensorValue &query = *operands[0].tensor, &key = *operands[1].tensor, &value = *operands[2].tensor;
   auto isUncertain = [](const RuntimeValue &operand) { return operand.tensor && !operand.tensor->tolerances.empty(); };
   size_t numInputs = operands.size() - op.getInits().size();
@@ -86,11 +86,12 @@ LogicalResult attn::addOperandErrors(GenericOp op, ArrayRef<RuntimeValue> operan
   bool isKnown = op.getSimilarity().empty() && isa<SoftmaxAttr>(op.getNormalizer()) &&
                  llvm::none_of(operands.slice(3, numInputs - 3), isUncertain);
   for (auto kind : op.getResultKinds().getAsRange<ResultKindAttr>())
-    isKnown &= kind.getValue() == ResultKind::Out || kind.getValue() == ResultKind::Lse;
+    isKnown &=
+        llvm::is_contained({ResultKind::Out, ResultKind::Lse, ResultKind::Max, ResultKind::Weights}, kind.getValue());
   if (!isKnown)
     return op.emitError(
         "cannot judge attention whose operands are computed before it but for softmax of products, results "
-        "out and lse, and Q, K and V");
+        "out, lse, max and weights, and Q, K and V");
 
   const reference::Problem &problem = bound.problem;
   LoopInfo info = getLoopInfo(op);
@@ -108,22 +109,34 @@ LogicalResult attn::addOperandErrors(GenericOp op, ArrayRef<RuntimeValue> operan
     double shift = q.values[row] * k.errors[head] + q.errors[row] * (k.values[head] + k.errors[head]);
     return scale * shift;
   };
+  // By how much of itself a weight of a row moves.
+  auto getWeightShift = [&](ArrayRef<int64_t> index) {
+    double factor = std::exp(std::min(getShift(index), 1.0));
+    return factor < 2 ? std::min(2.0, (factor - 1) / (2 - factor)) : 2.0;
+  };
   auto widen = [&](reference::Tensor &tensor, ArrayRef<unsigned> loops,
-                   llvm::function_ref<double(ArrayRef<int64_t>)> getError) {
+                   llvm::function_ref<double(ArrayRef<int64_t>, size_t)> getError) {
     std::vector<int64_t> index(problem.loops.size(), 0);
-    for (double &tolerance : tensor.values) {
-      tolerance += getError(index);
+    for (auto [element, tolerance] : llvm::enumerate(tensor.values)) {
+      tolerance += getError(index, element);
       for (size_t dim = loops.size(); dim-- > 0 && ++index[loops[dim]] == problem.loops[loops[dim]].extent;)
         index[loops[dim]] = 0;
     }
   };
-  widen(tolerances.out, problem.outLoops, [&](ArrayRef<int64_t> index) {
-    double factor = std::exp(std::min(getShift(index), 1.0));
-    double mean = factor < 2 ? std::min(2.0, (factor - 1) / (2 - factor)) : 2.0;
+  widen(tolerances.out, problem.outLoops, [&](ArrayRef<int64_t> index, size_t) {
     size_t column = flatten(columns, index, problem);
-    return mean * v.values[column] + v.errors[column];
+    return getWeightShift(index) * v.values[column] + v.errors[column];
   });
+  auto shift = [&](ArrayRef<int64_t> index, size_t) { return getShift(index); };
   if (tolerances.lse)
-    widen(*tolerances.lse, *problem.lse, getShift);
+    widen(*tolerances.lse, *problem.lse, shift);
+  if (tolerances.max)
+    widen(*tolerances.max, *problem.max, shift);
+  if (tolerances.weights)
+    widen(*tolerances.weights, *problem.weights, [&](ArrayRef<int64_t> index, size_t element) {
+      double weight = getFinite(exact.weights->values[element]);
+      // A shift that is no small one says nothing about a weight but that it is one.
+      return getShift(index) < 0.5 ? weight * getWeightShift(index) : 1.0;
+    });
   return success();
 }

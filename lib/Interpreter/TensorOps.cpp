@@ -162,6 +162,11 @@ static bool isSum(linalg::LinalgOp op) {
   return add && sum.hasOneUse() && (add.getLhs() == sum) != (add.getRhs() == sum);
 }
 
+/// Whether elements are rounded to a format narrower than that of the arithmetic.
+static bool roundsToNarrow(linalg::LinalgOp op) {
+  return op.getBlock()->walk([](arith::TruncFOp) { return WalkResult::interrupt(); }).wasInterrupted();
+}
+
 static double getUnit(Type type) {
   if (type.isF64())
     return 0x1p-53;
@@ -203,7 +208,7 @@ private:
 bool LinalgInterpreter::wantsErrors(const DenseMap<Value, RuntimeValue> &outside) {
   if (llvm::none_of(outputs, [](const auto &output) { return isa<FloatType>(output->elementType); }))
     return false;
-  if (op.getNumReductionLoops() > 0)
+  if (op.getNumReductionLoops() > 0 || roundsToNarrow(op))
     return true;
   auto isUncertain = [](const RuntimeValue &value) { return value.tensor && !value.tensor->tolerances.empty(); };
   bool readsUncertain = llvm::any_of(operands.take_front(numInputs), isUncertain);

@@ -15,8 +15,8 @@ std::optional<RuntimeValue> interpretTensorOp(mlir::Operation *op, llvm::ArrayRe
                                               bool sizesOnly);
 
 /// Results of a linalg op, computed one element after the other. `outside` holds what its body may use from outside.
-/// Results that are sums, that depend on something with tolerances, or that the function returns have tolerances; other
-/// elementwise ops are part of what reads them (docs/Numerics.md).
+/// Results that are sums, that are rounded to a narrower format, that depend on something with tolerances, or that the
+/// function returns have tolerances; other elementwise ops are part of what reads them (docs/Numerics.md).
 mlir::FailureOr<llvm::SmallVector<RuntimeValue>>
 interpretLinalgOp(mlir::linalg::LinalgOp op, llvm::ArrayRef<RuntimeValue> operands,
                   const llvm::DenseMap<mlir::Value, RuntimeValue> &outside, const InterpreterOptions &options);
@@ -24,10 +24,10 @@ interpretLinalgOp(mlir::linalg::LinalgOp op, llvm::ArrayRef<RuntimeValue> operan
 /// 2 for each product that a contraction of two tensors adds up; 0 for other ops.
 double countLinalgFlops(mlir::linalg::LinalgOp op, llvm::ArrayRef<RuntimeValue> operands);
 
-/// Adds to the tolerances of the results of `op` what errors of its operands do to them. Emits an error and fails where
-/// that is not known: other results than out and lse, a similarity or a normalizer of its own.
+/// Adds to the tolerances of the results of `op`, which are `exact`, what errors of its operands do to them. Emits an
+/// error and fails where that is not known: entropy and top-k, a similarity or a normalizer of its own.
 mlir::LogicalResult addOperandErrors(GenericOp op, llvm::ArrayRef<RuntimeValue> operands, const BoundGeneric &bound,
-                                     reference::Results &tolerances);
+                                     const reference::Results &exact, reference::Results &tolerances);
 
 } // namespace attn
 

@@ -73,7 +73,7 @@ public:
   double forWeight(double weight) const {
     if (scoresMayOverflow())
       return kInf;
-    double floor = model.accumulator.smallest();
+    double floor = getSmallestExp2(model);
     if (problem.normalizer == Normalizer::Identity)
       return scoreUnits(weight) * unit + floor;
     if (weight == 0)

@@ -28,9 +28,13 @@ inline bool mayOverflow(const RowFacts &facts, const KernelModel &model) {
   return facts.reachedMagnitude * kLog2E > model.accumulator.largest() / 4;
 }
 
-/// The smallest weight that does not become 0; subnormals are not relied on in f32, where units may flush them.
+/// The smallest result of exp2 that is relied on: without an instruction that scales, 2^n of the integer n next to the
+/// argument is 0 from n = -126 down, and units may flush subnormals.
+inline double getSmallestExp2(const KernelModel &model) { return 2 * model.accumulator.smallest(); }
+
+/// The smallest weight that does not become 0.
 inline double getSmallestWeight(const KernelModel &model) {
-  double smallest = model.accumulator.smallest();
+  double smallest = getSmallestExp2(model);
   return model.weight.precision < model.accumulator.precision
              ? std::max(smallest, model.weight.smallest() * model.weight.unit())
              : smallest;
