@@ -26,8 +26,9 @@ public:
     std::string strides = choice.of({"dense", "guarded", "padded", "permuted", "broadcast"});
     if (strides != "dense")
       words.push_back("--strides=" + strides);
+    // More than there are cores, too: parts of the keys are as many as threads ask for.
     if (choice.chance(30))
-      words.push_back("--threads=2");
+      words.push_back("--threads=" + choice.of<std::string>({"2", "2", "3", "7"}));
     if (isWorstCase)
       words.push_back("--worst-case");
     return std::move(words);
@@ -47,6 +48,9 @@ private:
       else
         size = loop == "b" ? choice.of({0, 1, 1, 1, 2, 2, 3}) : choice.of({1, 1, 2, 3});
     }
+    // Keys enough to be divided among threads.
+    if (kernel.sizes.at("j") < 0 && choice.chance(8))
+      sizes["j"] = choice.of({257, 300, 513, 1030});
     if (isPacked)
       sizes["j"] = sizes["i"];
     auto countWork = [&] {
@@ -106,6 +110,8 @@ private:
     for (const FuzzArgument &argument : kernel.arguments)
       if (llvm::is_contained({Role::Query, Role::Key, Role::Value, Role::Packed}, argument.role))
         qkv.push_back(&argument);
+    if (qkv.empty()) // all are made of integers
+      return;
     switch (choice.below(12)) {
     case 0: // constants
       for (const FuzzArgument *argument : qkv)
@@ -151,6 +157,9 @@ private:
     case Role::Key:
     case Role::Value:
     case Role::Packed:
+      return;
+    case Role::Stored:
+      fill(argument, choice.of({"-127..127", "-127..127", "-8..8", "0"}));
       return;
     case Role::Bias:
       if (choice.chance(40))

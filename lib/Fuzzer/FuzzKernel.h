@@ -25,6 +25,7 @@ enum class Role {
   Key,
   Value,
   Packed,   ///< Q, K and V in one tensor
+  Stored,   ///< integers that Q, K or V is made of
   Bias,     ///< added to scores
   Factor,   ///< multiplied with scores, slopes
   Sink,     ///< a logit without value

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // One random attn.generic: loops in any order, layouts, element types, results, normalizers and regions.
+#include "ProducerWriter.h"
 #include "RegionWriter.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -27,6 +28,7 @@ public:
     addOperands();
     addResults();
     std::string regions = writeRegions();
+    addProducers();
     write(regions);
     return std::move(draft.kernel);
   }
@@ -195,7 +197,8 @@ private:
     RegionWriter similarityWriter(choice, draft, draft.similarity, "d"), scoreWriter(choice, draft, draft.score, "s"),
         maskWriter(choice, draft, draft.mask, "m");
     const std::string &type = draft.accumulator;
-    if (choice.chance(5))
+    hasSimilarity = choice.chance(5);
+    if (hasSimilarity)
       similarity = similarityWriter.writeSimilarity("%qe", "%ke");
     if (choice.chance(55))
       score = scoreWriter.writeScore("%s");
@@ -224,6 +227,24 @@ private:
       } else {
         offsets.push_back("%c0");
       }
+    }
+  }
+
+  /// Some of Q, K and V are made element by element of what is stored. What rounds them moves scores, which the
+  /// reference can judge for softmax of products without entropy (docs/Numerics.md, ops beside attention).
+  void addProducers() {
+    bool canRound = normalizer == "#attn.softmax" && !hasSimilarity;
+    for (const Result &result : results)
+      canRound &= result.kind != "entropy" && result.count == 0;
+    for (int n = 0; n < 3; ++n) {
+      const FuzzArgument &argument = draft.kernel.arguments[isPacked ? 0 : n];
+      tensors.push_back(isPacked ? "%" + std::string(1, "qkv"[n]) : "%" + argument.name);
+      bool canMake = !isPacked && sizes().at(maps[n].back()) >= 0 &&
+                     (contracted[n] == "f32" || (canRound && draft.accumulator == "f32"));
+      if (!canMake || !choice.chance(6))
+        continue;
+      tensors[n] = "%made_" + argument.name;
+      producers += ProducerWriter(choice, draft, maps[n], contracted[n]).write(n, tensors[n]);
     }
   }
 
@@ -303,15 +324,11 @@ private:
   }
 
   void write(const std::string &regions) {
-    if (isPacked)
-      tensors = {"%q", "%k", "%v"};
-    else
-      for (int n = 0; n < 3; ++n)
-        tensors.push_back("%" + draft.kernel.arguments[n].name);
     if (!offsets.empty())
       body += "  %c0 = arith.constant 0 : index\n";
     if (isPacked)
       unpack();
+    body += producers;
     writeSizes();
     std::vector<std::string> types, resultTypes, outs, returned;
     for (int n = 0; n < 3; ++n) {
@@ -355,7 +372,7 @@ private:
 
   Choice &choice;
   GenericDraft draft;
-  bool isPacked = false;
+  bool isPacked = false, hasSimilarity = false;
   /// Of Q, K and V: element types, loops of dimensions, values.
   std::vector<std::string> contracted;
   std::vector<Loops> maps;
@@ -365,7 +382,7 @@ private:
   std::optional<RegionOperand> sink;
   std::vector<std::string> offsets, printedMaps;
   std::map<std::string, std::string> measured;
-  std::string body;
+  std::string producers, body;
 };
 } // namespace
 
