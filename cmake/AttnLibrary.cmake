@@ -192,9 +192,10 @@ macro(attn_begin_tablegen td)
 endmacro()
 
 # Attention{Dialect,Ops,Attrs,Enums,Interfaces,OpInterfaces}.{h,cpp}.inc out of <PREFIX>Ops.td, <PREFIX>Attrs.td and
-# <PREFIX>Interfaces.td in this directory.
+# <PREFIX>Interfaces.td in this directory. MORE_OPS names further files of ops, Storage for StorageOps.td, with headers of
+# their own; the documentation is then made of <PREFIX>All.td, which includes them all.
 function(attn_add_dialect_tablegen target)
-  cmake_parse_arguments(arg "" "PREFIX;DIALECT" "" ${ARGN})
+  cmake_parse_arguments(arg "" "PREFIX;DIALECT" "MORE_OPS" ${ARGN})
   set(p ${arg_PREFIX})
   attn_begin_tablegen(${p}Ops.td)
   mlir_tablegen(${p}Dialect.h.inc -gen-dialect-decls -dialect=${arg_DIALECT})
@@ -212,8 +213,17 @@ function(attn_add_dialect_tablegen target)
   mlir_tablegen(${p}Interfaces.cpp.inc -gen-attr-interface-defs)
   mlir_tablegen(${p}OpInterfaces.h.inc -gen-op-interface-decls)
   mlir_tablegen(${p}OpInterfaces.cpp.inc -gen-op-interface-defs)
+  foreach(more ${arg_MORE_OPS})
+    attn_begin_tablegen(${more}Ops.td)
+    mlir_tablegen(${more}Ops.h.inc -gen-op-decls)
+    mlir_tablegen(${more}Ops.cpp.inc -gen-op-defs)
+  endforeach()
   add_public_tablegen_target(${target})
-  attn_add_doc(${p}Dialect ${p}Ops.td -gen-dialect-doc -dialect=${arg_DIALECT})
+  set(all ${p}Ops.td)
+  if(arg_MORE_OPS)
+    set(all ${p}All.td)
+  endif()
+  attn_add_doc(${p}Dialect ${all} -gen-dialect-doc -dialect=${arg_DIALECT})
 endfunction()
 
 # Passes.h.inc out of the Passes.td in this directory, with register<NAME>Passes().

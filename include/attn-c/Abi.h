@@ -4,7 +4,7 @@
  *
  * A kernel NAME is a function of an object file:
  *
- *   int32_t NAME(const attn_call *call, <inputs and scalars in order>, <outputs in order>);
+ *   int32_t NAME(const attn_call *call, <inputs, inouts and scalars in order>, <outputs in order>);
  *   size_t NAME_workspace_size(int32_t workers);
  *   int32_t NAME_abi_version(void);
  *   const char *NAME_description(void);
@@ -16,7 +16,8 @@
  * Ownership: all memory belongs to the caller and is only used during the call. A kernel allocates nothing, keeps
  * nothing from one call to the next (but which code to choose), needs no library, and may be called from several
  * threads at once as long as each call has a workspace and outputs of its own. Outputs overlap neither inputs nor each
- * other. Inputs are never written.
+ * other. Inputs are never written. An inout (a cache that new rows are appended to) is both: it holds elements before
+ * the call, of which some are written, and is in all else an output.
  *
  * Results: for equal inputs, sizes and call->workers they are equal bit by bit, whatever the threads do. With fewer
  * query rows than keep all workers busy, keys are divided among these, and the number of workers changes the rounding
@@ -41,8 +42,8 @@ extern "C" {
 /* No size of a view may be larger: kernels compare positions in 32 bits. */
 #define ATTN_MAX_SIZE ((int64_t)1 << 30)
 
-/* What a call returns, in the order of the checks: the first that fails is reported. ATTN_ERROR_CPU comes before all.
- */
+/* What a call returns, in the order of the checks: the first that fails is reported. ATTN_ERROR_CPU comes before all,
+ * ATTN_ERROR_POSITION behind ATTN_ERROR_ALIGNMENT. */
 typedef enum attn_status {
   ATTN_OK = 0,
   ATTN_ERROR_ABI = 1,       /* call is null, or call->abi_version is not ATTN_ABI_VERSION */
@@ -54,7 +55,8 @@ typedef enum attn_status {
   ATTN_ERROR_WORKERS = 7,   /* call->workers is below 1 */
   ATTN_ERROR_WORKSPACE = 8, /* workspace is null or has less than NAME_workspace_size(workers) bytes */
   ATTN_ERROR_POOL = 9,      /* parallel_for did not run each task once with a worker in range: outputs are incomplete */
-  ATTN_ERROR_CPU = 10       /* compiled for a list of processors, none of which this one can stand in for */
+  ATTN_ERROR_CPU = 10,      /* compiled for a list of processors, none of which this one can stand in for */
+  ATTN_ERROR_POSITION = 12  /* an element of an input says to write outside of an inout */
 } attn_status;
 
 /* One task of a call. 0 <= task < tasks, each exactly once; 0 <= worker < call->workers, and no two tasks run at the
@@ -144,6 +146,8 @@ static inline const char *attn_status_message(int32_t status) {
     return "parallel_for did not run each task once with a worker in range";
   case ATTN_ERROR_CPU:
     return "this machine's processor can run none of those that the kernel was compiled for";
+  case ATTN_ERROR_POSITION:
+    return "an element of an input is a position outside of what is written there";
   default:
     return "unknown status";
   }

@@ -149,7 +149,7 @@ private:
     case 5:
       if (view.rank > 0 && view.size(dimension) > 1) {
         view.isSpoilt = true;
-        bool isOutput = view.argument->kind == KernelArgument::Kind::Output;
+        bool isOutput = view.argument->isWritten();
         if (dimension + 1 == view.rank)
           view.stride(dimension) = choice.of({0, 2, -1});
         else
@@ -188,7 +188,7 @@ private:
   std::vector<std::string> getOutputs() const {
     std::vector<std::string> outputs;
     for (auto [number, argument] : llvm::enumerate(signature.arguments))
-      if (argument.kind == KernelArgument::Kind::Output)
+      if (argument.isWritten())
         outputs.push_back(arguments.getBuffer(number)->getBytes());
     return outputs;
   }

@@ -88,6 +88,10 @@ LogicalResult Trial::compileStages(ModuleOp module, Progress progress) {
   if (compiled->kernels.size() != 1)
     return module.emitError() << "expects one kernel, got " << compiled->kernels.size();
   signature = compiled->kernels.front();
+  for (const KernelArgument &argument : signature.arguments)
+    if (argument.kind == KernelArgument::Kind::InOut)
+      return module.emitError() << "cannot try a kernel that updates an argument in place, got '" << argument.name
+                                << "': attn-run --compare can";
   auto loaded = LoadedKernel::load(compiled->object, signature);
   if (!loaded)
     return module.emitError() << llvm::toString(loaded.takeError());

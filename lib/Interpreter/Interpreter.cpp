@@ -92,6 +92,8 @@ private:
   LogicalResult runOp(Operation *op) {
     if (auto generic = dyn_cast<GenericOp>(op))
       return runGeneric(generic);
+    if (auto append = dyn_cast<AppendKvOp>(op))
+      return runAppend(append);
     if (auto assertion = dyn_cast<cf::AssertOp>(op)) {
       // Sizes of results are asked for before a kernel is called; whether arguments fit is for the kernel to say.
       if (!sizesOnly() && values.lookup(assertion.getArg()).scalar.i == 0)
@@ -156,6 +158,18 @@ private:
       result = !result ? *value : isa<affine::AffineMinOp>(op) ? std::min(*result, *value) : std::max(*result, *value);
     }
     values[op->getResult(0)].scalar = Scalar::ofInteger(result.value_or(0));
+    return success();
+  }
+
+  LogicalResult runAppend(AppendKvOp op) {
+    RuntimeValue &result = values[op.getResult()] = values.lookup(op.getCache());
+    if (sizesOnly())
+      return success();
+    FailureOr<TensorValue> grown =
+        appendRows(op, *values.lookup(op.getRows()).tensor, *result.tensor, *values.lookup(op.getPositions()).tensor);
+    if (failed(grown))
+      return failure();
+    result.tensor = std::make_shared<TensorValue>(std::move(*grown));
     return success();
   }
 

@@ -137,6 +137,30 @@ std::optional<RuntimeValue> attn::interpretTensorOp(Operation *op, ArrayRef<Runt
       .Default(std::nullopt);
 }
 
+FailureOr<TensorValue> attn::appendRows(AppendKvOp op, const TensorValue &rows, const TensorValue &cache,
+                                        const TensorValue &positions) {
+  TensorValue grown = cache;
+  grown.origin = nullptr;
+  if (grown.tolerances.empty() && !rows.tolerances.empty())
+    grown.tolerances.assign(grown.values.size(), 0);
+  unsigned rowDim = op.getRowDim();
+  int64_t last = cache.sizes[rowDim] - rows.sizes[rowDim];
+  for (double position : positions.values)
+    if (position < 0 || position > static_cast<double>(last))
+      return op.emitError() << "cannot put " << rows.sizes[rowDim] << " rows at position "
+                            << static_cast<int64_t>(position) << " of a cache of " << cache.sizes[rowDim];
+  std::vector<int64_t> strides = reference::rowMajorStrides(cache.sizes);
+  forEachIndex(rows.sizes, [&](int64_t number, ArrayRef<int64_t> index) {
+    int64_t at = static_cast<int64_t>(positions.values[index[0]]) * strides[rowDim];
+    for (auto [position, stride] : llvm::zip_equal(index, strides))
+      at += position * stride;
+    grown.values[at] = rows.values[number];
+    if (!grown.tolerances.empty())
+      grown.tolerances[at] = rows.tolerances.empty() ? 0 : rows.tolerances[number];
+  });
+  return grown;
+}
+
 /// The extent of each loop: the size of an operand's dimension that it alone indexes.
 static FailureOr<SmallVector<int64_t>> getExtents(linalg::LinalgOp op, ArrayRef<RuntimeValue> operands) {
   SmallVector<int64_t> extents(op.getNumLoops(), -1);
@@ -216,8 +240,11 @@ bool LinalgInterpreter::wantsErrors(const DenseMap<Value, RuntimeValue> &outside
     auto it = outside.find(extract.getTensor());
     readsUncertain |= it != outside.end() && isUncertain(it->second);
   });
-  return readsUncertain ||
-         llvm::any_of(op->getUsers(), [](Operation *user) { return user->hasTrait<OpTrait::IsTerminator>(); });
+  // Rows that are copied into a cache are exact.
+  bool isCopy = isa<BlockArgument>(op.getBlock()->getTerminator()->getOperand(0));
+  return readsUncertain || llvm::any_of(op->getUsers(), [&](Operation *user) {
+           return (isa<AppendKvOp>(user) && !isCopy) || user->hasTrait<OpTrait::IsTerminator>();
+         });
 }
 
 void LinalgInterpreter::prepareOutputs() {

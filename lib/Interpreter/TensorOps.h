@@ -2,6 +2,7 @@
 #ifndef ATTN_LIB_INTERPRETER_TENSOROPS_H
 #define ATTN_LIB_INTERPRETER_TENSOROPS_H
 
+#include "attn/Dialect/Attention/IR/Storage.h"
 #include "attn/Interpreter/Interpreter.h"
 #include "attn/Interpreter/RegionProgram.h"
 
@@ -20,6 +21,10 @@ std::optional<RuntimeValue> interpretTensorOp(mlir::Operation *op, llvm::ArrayRe
 mlir::FailureOr<llvm::SmallVector<RuntimeValue>>
 interpretLinalgOp(mlir::linalg::LinalgOp op, llvm::ArrayRef<RuntimeValue> operands,
                   const llvm::DenseMap<mlir::Value, RuntimeValue> &outside, const InterpreterOptions &options);
+
+/// `cache` with `rows` in their places. Emits an error and fails where one would be outside.
+mlir::FailureOr<TensorValue> appendRows(AppendKvOp op, const TensorValue &rows, const TensorValue &cache,
+                                        const TensorValue &positions);
 
 /// 2 for each product that a contraction of two tensors adds up; 0 for other ops.
 double countLinalgFlops(mlir::linalg::LinalgOp op, llvm::ArrayRef<RuntimeValue> operands);

@@ -8,7 +8,7 @@
 
 using llvm::StringRef;
 
-/// docs/reference/AttentionDialect.md, as mlir-tblgen writes it from AttentionOps.td.
+/// docs/reference/AttentionDialect.md, as mlir-tblgen writes it from AttentionAll.td.
 static constexpr llvm::StringLiteral kReference =
 #include "AttentionDialect.inc"
     ;

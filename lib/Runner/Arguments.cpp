@@ -48,7 +48,8 @@ static llvm::Error checkNames(const KernelSignature &signature, const ArgumentSe
     auto it = kinds.find(name);
     bool fits = it != kinds.end() && ((scalar && it->second == KernelArgument::Kind::Scalar) ||
                                       (input && it->second == KernelArgument::Kind::Input) ||
-                                      (output && it->second == KernelArgument::Kind::Output));
+                                      (output && it->second == KernelArgument::Kind::Output) ||
+                                      ((input || output) && it->second == KernelArgument::Kind::InOut));
     if (fits)
       return llvm::Error::success();
     std::string kind = scalar ? "scalar" : input && output ? "tensor" : input ? "input" : "output";
@@ -153,16 +154,17 @@ llvm::Error Arguments::fill(TensorBuffer &buffer, const KernelArgument &descript
 
 llvm::Error Arguments::addTensor(const KernelArgument &description, std::vector<int64_t> sizes,
                                  const ArgumentSettings &settings) {
-  bool isOutput = description.kind == KernelArgument::Kind::Output;
-  auto buffer = TensorBuffer::create(description.type, sizes, settings.placement, isOutput);
+  auto buffer = TensorBuffer::create(description.type, sizes, settings.placement, description.isWritten());
   if (!buffer)
     return buffer.takeError();
-  if (!isOutput)
+  if (description.kind != KernelArgument::Kind::Output)
     if (llvm::Error error = fill(**buffer, description, settings))
       return error;
   (*buffer)->remember();
   Argument argument;
   argument.description = &description;
+  if (description.kind == KernelArgument::Kind::InOut)
+    argument.before = (*buffer)->getValues();
   argument.buffer = std::move(*buffer);
   arguments.push_back(std::move(argument));
   return llvm::Error::success();
@@ -216,7 +218,8 @@ SmallVector<RuntimeValue> Arguments::getInterpreterValues() const {
     if (argument.buffer) {
       auto tensor = std::make_shared<TensorValue>();
       tensor->sizes = argument.buffer->getSizes();
-      tensor->values = argument.buffer->getValues();
+      bool isUpdated = argument.description->kind == KernelArgument::Kind::InOut;
+      tensor->values = isUpdated ? argument.before : argument.buffer->getValues();
       value.tensor = std::move(tensor);
     } else if (isFloat(argument.description->type)) {
       value.scalar = Scalar::ofFloat(argument.number.real);

@@ -11,8 +11,7 @@ EmulatedCall::EmulatedCall(const EmulatedModule &device, const KernelSignature &
     TensorBuffer *buffer = arguments.getBuffer(index);
     // Gaps between rows may be read, what lies around the tensor may not.
     if (buffer && buffer->getNumElements() > 0)
-      options.buffers.push_back(
-          {buffer->getSpan().data(), buffer->getSpan().size(), argument.kind == KernelArgument::Kind::Output});
+      options.buffers.push_back({buffer->getSpan().data(), buffer->getSpan().size(), argument.isWritten()});
   }
 }
 
@@ -65,7 +64,7 @@ llvm::Error EmulatedCall::runOnce(const LoadedKernel &kernel, emulator::Landing 
 std::string EmulatedCall::getOutputs() const {
   std::string bytes;
   for (auto [index, argument] : llvm::enumerate(signature.arguments))
-    if (argument.kind == KernelArgument::Kind::Output)
+    if (argument.isWritten())
       bytes += arguments.getBuffer(index)->getBytes();
   return bytes;
 }

@@ -2,6 +2,7 @@
 #include "attn/Runner/Judge.h"
 
 #include "attn/Dialect/Attention/IR/AttentionAttributes.h"
+#include "attn/Dialect/Attention/IR/Storage.h"
 #include "attn/Reference/Compare.h"
 
 #include "llvm/Support/raw_ostream.h"
@@ -25,6 +26,11 @@ LogicalResult Judge::setTypes(MutableArrayRef<RuntimeValue> values) {
   return success();
 }
 
+/// For each result of a function the argument that it is in place of, or null.
+static SmallVector<BlockArgument> getUpdatedArguments(func::FuncOp function) {
+  return llvm::map_to_vector(function.getBody().front().getTerminator()->getOperands(), getUpdatedArgument);
+}
+
 /// Whether `type` and, unless it is null, `name` are those of a kernel's argument.
 static bool agrees(const KernelArgument &argument, Type type, StringAttr name) {
   auto shaped = dyn_cast<RankedTensorType>(type);
@@ -37,13 +43,25 @@ static bool agrees(const KernelArgument &argument, Type type, StringAttr name) {
 LogicalResult Judge::checkSignature(const KernelSignature &signature) {
   auto isInput = [](const KernelArgument &argument) { return argument.kind != KernelArgument::Kind::Output; };
   size_t numInputs = llvm::count_if(signature.arguments, isInput);
-  size_t numOutputs = signature.arguments.size() - numInputs;
+  size_t numOutputs = llvm::count_if(signature.arguments, [](const auto &argument) { return argument.isWritten(); });
   auto refuse = [&] { return function.emitError() << "cannot judge kernel '" << signature.name << "': "; };
   if (function.getNumArguments() != numInputs || function.getNumResults() != numOutputs)
     return refuse() << "expects " << numInputs << " arguments and " << numOutputs << " results, got "
                     << function.getNumArguments() << " and " << function.getNumResults();
+  // Results that are outputs come in the order of these; the others update arguments.
+  SmallVector<unsigned> results;
+  llvm::SmallDenseSet<unsigned> updated;
+  for (auto [number, argument] : llvm::enumerate(getUpdatedArguments(function)))
+    if (!argument)
+      results.push_back(number);
+    else
+      updated.insert(argument.getArgNumber());
   for (auto [index, argument] : llvm::enumerate(signature.arguments)) {
-    size_t number = isInput(argument) ? index : index - numInputs;
+    bool isUpdated = isInput(argument) && updated.contains(index);
+    if (isUpdated != (argument.kind == KernelArgument::Kind::InOut))
+      return refuse() << "expects argument '" << argument.name << "' to be " << argument.getKindName()
+                      << ", and the function " << (isUpdated ? "updates it" : "does not append to it");
+    size_t number = isInput(argument) ? index : results[index - numInputs];
     Type type = isInput(argument) ? function.getArgumentTypes()[number] : function.getResultTypes()[number];
     auto name = isInput(argument) ? function.getArgAttrOfType<StringAttr>(number, kArgumentName)
                                   : function.getResultAttrOfType<StringAttr>(number, kArgumentName);
@@ -64,8 +82,9 @@ FailureOr<std::vector<std::vector<int64_t>>> Judge::inferOutputSizes(ArrayRef<Ru
   if (failed(results))
     return failure();
   std::vector<std::vector<int64_t>> sizes;
-  for (const RuntimeValue &result : *results)
-    sizes.push_back(result.tensor ? result.tensor->sizes : std::vector<int64_t>());
+  for (auto [result, updated] : llvm::zip_equal(*results, getUpdatedArguments(function)))
+    if (!updated)
+      sizes.push_back(result.tensor ? result.tensor->sizes : std::vector<int64_t>());
   return sizes;
 }
 
@@ -105,12 +124,24 @@ FailureOr<bool> Judge::compare(const KernelSignature &signature, const Arguments
   size_t number = 0;
   // Values of a top-k wait here for the indices of the same op, which follow.
   std::optional<std::pair<std::string, std::vector<double>>> topKValues;
+  SmallVector<BlockArgument> updated = getUpdatedArguments(function);
   for (auto [index, argument] : llvm::enumerate(signature.arguments)) {
-    if (argument.kind != KernelArgument::Kind::Output)
+    if (!argument.isWritten())
       continue;
-    if (number >= results->size() || !(*results)[number].tensor)
+    const RuntimeValue *result = nullptr;
+    if (argument.kind == KernelArgument::Kind::InOut) {
+      const auto *found = llvm::find_if(updated, [&, index = index](BlockArgument candidate) {
+        return candidate && candidate.getArgNumber() == index;
+      });
+      result = found == updated.end() ? nullptr : &(*results)[found - updated.begin()];
+    } else {
+      while (number < updated.size() && updated[number])
+        ++number;
+      result = number < results->size() ? &(*results)[number++] : nullptr;
+    }
+    if (!result || !result->tensor)
       return function.emitError() << "returns other results than its kernel";
-    const TensorValue &expected = *(*results)[number++].tensor;
+    const TensorValue &expected = *result->tensor;
     const TensorBuffer &buffer = *arguments.getBuffer(index);
     if (ArrayRef<int64_t>(expected.sizes) != buffer.getSizes())
       return function.emitError() << "expects other sizes for '" << argument.name << "' than the kernel accepted";
@@ -126,11 +157,14 @@ FailureOr<bool> Judge::compare(const KernelSignature &signature, const Arguments
       topKValues = {argument.name, std::move(computed.values)};
       continue;
     }
-    if (expected.tolerances.empty() && buffer.getNumElements() > 0)
+    // What is appended is copied, unless it was computed.
+    bool isExact = argument.kind == KernelArgument::Kind::InOut && expected.tolerances.empty();
+    if (expected.tolerances.empty() && buffer.getNumElements() > 0 && !isExact)
       return function.emitError() << "cannot judge '" << argument.name << "': it is no result of an attention op";
     reference::Tensor exact(expected.sizes), tolerance(expected.sizes);
     exact.values = expected.values;
-    tolerance.values = expected.tolerances;
+    if (!isExact)
+      tolerance.values = expected.tolerances;
     report(argument.name, reference::compare(exact, tolerance, computed));
   }
   return allPassed;

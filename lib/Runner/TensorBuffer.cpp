@@ -15,7 +15,7 @@ using namespace attn;
 static constexpr size_t kCanaryBytes = 256;
 
 /// Strides in elements, and how many elements the whole span takes.
-static std::vector<int64_t> makeStrides(llvm::ArrayRef<int64_t> sizes, Placement placement, bool isOutput,
+static std::vector<int64_t> makeStrides(llvm::ArrayRef<int64_t> sizes, Placement placement, bool isWritten,
                                         int64_t &span) {
   size_t rank = sizes.size();
   std::vector<int64_t> strides(rank, 1);
@@ -23,14 +23,14 @@ static std::vector<int64_t> makeStrides(llvm::ArrayRef<int64_t> sizes, Placement
   llvm::SmallVector<size_t> order;
   for (size_t i = 0; i < rank; ++i)
     order.push_back(placement == Placement::Permuted && i > 0 ? i - 1 : rank - 1 - i);
-  bool isPadded = placement == Placement::Padded || (placement == Placement::Broadcast && isOutput);
+  bool isPadded = placement == Placement::Padded || (placement == Placement::Broadcast && isWritten);
   span = 1;
   for (auto [place, dimension] : llvm::enumerate(order)) {
     strides[dimension] = span;
     // Odd gaps: rows of a padded tensor begin at every alignment.
     span = span * std::max<int64_t>(sizes[dimension], 1) + (isPadded && place + 1 < rank ? 5 : 0);
   }
-  if (placement == Placement::Broadcast && !isOutput)
+  if (placement == Placement::Broadcast && !isWritten)
     for (size_t i = 0; i + 1 < rank; ++i)
       if (sizes[i] > 1) {
         strides[i] = 0;
@@ -40,16 +40,16 @@ static std::vector<int64_t> makeStrides(llvm::ArrayRef<int64_t> sizes, Placement
 }
 
 llvm::Expected<std::unique_ptr<TensorBuffer>> TensorBuffer::create(ElementType type, llvm::ArrayRef<int64_t> sizes,
-                                                                   Placement placement, bool isOutput) {
+                                                                   Placement placement, bool isWritten) {
   std::unique_ptr<TensorBuffer> buffer(new TensorBuffer);
   buffer->type = type;
   buffer->sizes.assign(sizes.begin(), sizes.end());
-  buffer->isOutput = isOutput;
+  buffer->isWritten = isWritten;
   for (int64_t size : sizes)
     if (llvm::MulOverflow(buffer->numElements, std::max<int64_t>(size, 0), buffer->numElements))
       return llvm::createStringError("a tensor has too many elements");
   int64_t span;
-  buffer->strides = makeStrides(sizes, placement, isOutput, span);
+  buffer->strides = makeStrides(sizes, placement, isWritten, span);
   size_t dataBytes = span * getByteSize(type), page = sysconf(_SC_PAGESIZE);
   buffer->usableBytes = llvm::alignTo(dataBytes + 3 * kCanaryBytes, page);
   buffer->mappedBytes = buffer->usableBytes + 2 * page;
@@ -121,7 +121,7 @@ std::string TensorBuffer::getBytes() const {
 void TensorBuffer::remember() { remembered.assign(bytes, usableBytes); }
 
 bool TensorBuffer::isIntact() {
-  if (isOutput)
+  if (isWritten)
     forEachIndex([&](llvm::ArrayRef<int64_t> index) {
       char *element = address(index);
       std::memcpy(remembered.data() + (element - bytes), element, getByteSize(type));

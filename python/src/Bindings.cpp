@@ -71,7 +71,7 @@ static void bindDiagnostics(nb::module_ &m) {
 static void bindKernel(nb::module_ &m) {
   nb::class_<Argument>(m, "Argument", "One argument of a kernel.")
       .def_ro("name", &Argument::name, "the name it can be passed by")
-      .def_ro("kind", &Argument::kind, "'input', 'output' or 'scalar'")
+      .def_ro("kind", &Argument::kind, "'input', 'inout' (updated in place), 'output' or 'scalar'")
       .def_ro("dtype", &Argument::dtype, "as numpy names it: 'float32', 'bfloat16', 'bool'")
       .def_ro("shape", &Argument::shape, nb::sig("def shape(self) -> tuple[int | None, ...] | None"),
               "sizes, None where the caller chooses; None for scalars")
@@ -81,24 +81,27 @@ static void bindKernel(nb::module_ &m) {
   nb::class_<Kernel>(m, "Kernel", R"(A compiled function, called on arrays in place.
 
 kernel(*inputs, threads=1) allocates its outputs as numpy arrays; kernel(*inputs, out=array) writes into `array`.
-Several outputs are given by their names and come back as a tuple.
+Several outputs are given by their names and come back as a tuple. Without any (all that the kernel writes is updated in
+place) the call returns None.
 
 Inputs are any arrays that know DLPack or the buffer protocol, of the element type and shape of `signature`. Their
-strides are honoured: nothing is copied as long as the last dimension is contiguous. They are never written.
-Outputs share no memory with inputs or each other.
+strides are honoured: nothing is copied as long as the last dimension is contiguous. They are never written, but for
+those of kind 'inout' (a cache that attn.append_kv adds rows to), which are written in the caller's memory.
+Outputs share no memory with inputs or each other, and what is updated in place none with any other argument.
 
 threads: how many threads may run the call, 0 for all CPUs. Calls may run at the same time from several threads; each
 runs without the interpreter lock.
 
 Raises TypeError (missing argument, no array, wrong element type), ValueError (wrong shape, last dimension not
-contiguous, read-only output, shared memory, sizes that disagree), RuntimeError (code for another processor).)")
+contiguous, read-only output, shared memory, sizes that disagree, a position outside of a cache), RuntimeError (code for
+another processor).)")
       .def_prop_ro(
           "name", [](const Kernel &kernel) { return kernel.signature.name; }, "the function's name")
       .def_prop_ro(
           "cpu", [](const Kernel &kernel) { return kernel.cpu; }, "the processor it was compiled for")
       .def_prop_ro(
           "arguments", [](const Kernel &kernel) { return getArguments(kernel, false); },
-          nb::sig("def arguments(self) -> tuple[Argument, ...]"), "inputs and scalars in order, then outputs")
+          nb::sig("def arguments(self) -> tuple[Argument, ...]"), "inputs, inouts and scalars in order, then outputs")
       .def_prop_ro(
           "outputs", [](const Kernel &kernel) { return getArguments(kernel, true); },
           nb::sig("def outputs(self) -> tuple[Argument, ...]"), "the outputs among the arguments")

@@ -38,7 +38,7 @@ private:
   void readThreads(nb::handle value);
   void readScalar(size_t i);
   nb::object allocate(size_t i, size_t output);
-  void checkOverlap(size_t output) const;
+  void checkOverlap(size_t written) const;
   void checkStatus(int32_t status) const;
 
   Kernel &kernel;
@@ -153,15 +153,22 @@ nb::object Call::allocate(size_t i, size_t output) {
   return allocateArray(argument.type, nb::tuple(sizes));
 }
 
-void Call::checkOverlap(size_t output) const {
-  for (size_t i = 0; i < output; ++i)
-    if (!arguments[i].isScalar() && overlaps(views[i], views[output]))
-      throw nb::value_error((kernel.signature.name + "(): '" + arguments[output].name + "' and '" + arguments[i].name +
-                             "' share memory: outputs may overlap neither inputs nor each other")
+void Call::checkOverlap(size_t written) const {
+  bool isOutput = arguments[written].kind == KernelArgument::Kind::Output;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    // Of two outputs the later one is checked.
+    bool isChecked = i < written || (!isOutput && i > written && arguments[i].kind != KernelArgument::Kind::Output);
+    if (isChecked && !arguments[i].isScalar() && overlaps(views[i], views[written]))
+      throw nb::value_error((kernel.signature.name + "(): '" + arguments[written].name + "' and '" + arguments[i].name +
+                             "' share memory: " +
+                             (isOutput ? "outputs may overlap neither inputs nor each other"
+                                       : "what is written in place may overlap no other argument"))
                                 .c_str());
-  if (overlapsItself(views[output]))
-    throw nb::value_error((kernel.signature.name + "(): '" + arguments[output].name +
-                           "' has two elements in one place: outputs need a place for each element")
+  }
+  if (overlapsItself(views[written]))
+    throw nb::value_error((kernel.signature.name + "(): '" + arguments[written].name +
+                           "' has two elements in one place: " + (isOutput ? "outputs need" : "what is written needs") +
+                           " a place for each element")
                               .c_str());
 }
 
@@ -178,7 +185,8 @@ void Call::checkStatus(int32_t status) const {
     throw nb::value_error(message.c_str());
   }
   message += attn_status_message(status);
-  if (status == ATTN_ERROR_SIZE || status == ATTN_ERROR_STRIDE || status == ATTN_ERROR_ALIGNMENT)
+  if (status == ATTN_ERROR_SIZE || status == ATTN_ERROR_STRIDE || status == ATTN_ERROR_ALIGNMENT ||
+      status == ATTN_ERROR_POSITION)
     throw nb::value_error(message.c_str());
   throw std::runtime_error(message);
 }
@@ -209,6 +217,9 @@ nb::object Call::run(nb::args args, nb::kwargs kwargs) {
     }
     addresses.push_back(&views[i]);
   }
+  for (size_t i = 0; i < arguments.size(); ++i)
+    if (arguments[i].kind == KernelArgument::Kind::InOut)
+      checkOverlap(i);
 
   Workspace workspace = kernel.takeWorkspace();
   size_t bytes = kernel.code->getWorkspaceSize(threads);
@@ -226,6 +237,8 @@ nb::object Call::run(nb::args args, nb::kwargs kwargs) {
   kernel.returnWorkspace(std::move(workspace));
   checkStatus(status);
 
+  if (firstOutput == arguments.size())
+    return nb::none();
   if (arguments.size() - firstOutput == 1)
     return objects[firstOutput];
   nb::list results;
@@ -239,7 +252,8 @@ nb::object attn::python::callKernel(Kernel &kernel, nb::args args, nb::kwargs kw
 }
 
 std::string attn::python::describeArgument(const KernelArgument &argument) {
-  std::string text = argument.name + ": " + getNumpyName(argument.type);
+  bool isInOut = argument.kind == KernelArgument::Kind::InOut;
+  std::string text = (isInOut ? "inout " : "") + argument.name + ": " + getNumpyName(argument.type);
   return argument.isScalar() ? text : text + describeSizes(argument.sizes);
 }
 
@@ -249,7 +263,7 @@ std::string attn::python::describeSignature(const KernelSignature &signature) {
     std::string &list = argument.kind == KernelArgument::Kind::Output ? outputs : inputs;
     list += (list.empty() ? "" : ", ") + describeArgument(argument);
   }
-  return signature.name + "(" + inputs + ") -> " + outputs;
+  return signature.name + "(" + inputs + ") -> " + (outputs.empty() ? "None" : outputs);
 }
 
 const char *attn::python::getNumpyName(ElementType type) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "Module.h"
 
+#include "attn/Dialect/Attention/IR/Storage.h"
 #include "attn/Pipelines/Registration.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -200,8 +201,8 @@ std::string Module::explain(const Explain &what, const std::string &cpu) const {
   return text;
 }
 
-/// Finds out, for each result of a function, which size of which argument each unknown size of it is. `scratch` is
-/// changed.
+/// Finds out, for each result of a function that is an output, which size of which argument each unknown size of it is.
+/// `scratch` is changed.
 static std::vector<std::vector<SizeSource>> findResultSizes(func::FuncOp scratch) {
   auto ret = dyn_cast<func::ReturnOp>(scratch.getBody().front().getTerminator());
   if (!ret || !scratch.getBody().hasOneBlock())
@@ -209,6 +210,8 @@ static std::vector<std::vector<SizeSource>> findResultSizes(func::FuncOp scratch
   std::vector<std::vector<SizeSource>> sizes;
   OpBuilder builder(ret);
   for (Value value : ret.getOperands()) {
+    if (getUpdatedArgument(value))
+      continue;
     sizes.emplace_back();
     auto type = dyn_cast<RankedTensorType>(value.getType());
     if (!type)

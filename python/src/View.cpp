@@ -125,15 +125,16 @@ static nb::object getBits(nb::handle object, const Complaint &complaint) {
 
 void View::read(const std::string &kernel, const KernelArgument &argument, nb::handle object) {
   Complaint complaint{kernel, argument, object};
-  bool writable = argument.kind == KernelArgument::Kind::Output;
+  bool writable = argument.isWritten();
+  std::string role = argument.kind == KernelArgument::Kind::InOut ? "what is updated in place is" : "outputs are";
   type = argument.type;
   nb::object memory = type == ElementType::BF16 ? getBits(object, complaint) : nb::borrow(object);
   bool isBits = !memory.is(object);
   if (writable && isImmutable(object))
-    complaint.raiseValue("is an array of JAX, which is immutable: outputs are written");
+    complaint.raiseValue("is an array of JAX, which is immutable: " + role + " written");
   if (!import(memory, writable, array)) {
     if (writable && import(memory, /*writable=*/false, array))
-      complaint.raiseValue("is read-only: outputs are written");
+      complaint.raiseValue("is read-only: " + role + " written");
     complaint.raiseType();
   }
   if (array.device_type() != nb::device::cpu::value)

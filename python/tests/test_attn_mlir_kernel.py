@@ -251,3 +251,60 @@ def test_other_python_threads_run_during_a_call(attend):
     finally:
         sys.setswitchinterval(interval)
     assert after > before
+
+
+CACHE = "tensor<?x2x?x8xf32>"
+APPEND = f"""
+func.func @append(%rows: {CACHE} {{attn.name = "rows"}}, %cache: {CACHE} {{attn.name = "cache"}},
+                  %at: tensor<?xi32> {{attn.name = "at"}}) -> {CACHE} {{
+  %0 = attn.append_kv %rows, %cache at(%at : tensor<?xi32>) : ({CACHE}, {CACHE}) -> {CACHE}
+  return %0 : {CACHE}
+}}"""
+
+
+@pytest.fixture(scope="module")
+def append():
+    return attn_mlir.compile(APPEND).kernel
+
+
+def test_what_is_updated_in_place(append):
+    assert append.signature == (
+        "append(rows: float32[?, 2, ?, 8], inout cache: float32[?, 2, ?, 8], at: int32[?]) -> None"
+    )
+    assert [a.kind for a in append.arguments] == ["input", "inout", "input"] and not append.outputs
+    rows, cache = make((3, 2, 2, 8)), make((3, 2, 7, 8), seed=3)
+    wide = np.full((3, 2, 11, 8), np.nan, np.float32)
+    in_place = wide[:, :, 2:9]
+    in_place[:] = cache
+    at = np.array([0, 5, 3], np.int32)
+    assert append(rows, in_place, at, threads=2) is None
+    for b, position in enumerate(at):
+        cache[b, :, position : position + 2] = rows[b]
+    np.testing.assert_array_equal(in_place, cache)
+    assert np.isnan(wide[:, :, [0, 1, 9, 10]]).all()
+
+
+@pytest.mark.parametrize("at", [[0, -1, 3], [0, 6, 3], [2**31 - 1, 0, 0], [-(2**31), 0, 0]])
+def test_no_row_leaves_what_is_updated(append, at):
+    rows, cache = make((3, 2, 2, 8)), make((3, 2, 7, 8), seed=3)
+    before = cache.copy()
+    with pytest.raises(ValueError, match="append\\(\\): an element of an input is a position outside"):
+        append(rows, cache, np.array(at, np.int32))
+    np.testing.assert_array_equal(cache, before)
+
+
+def test_what_may_not_be_updated(append):
+    rows, cache, at = make((3, 2, 2, 8)), make((3, 2, 7, 8), seed=3), np.zeros(3, np.int32)
+    with pytest.raises(
+        ValueError, match="'cache' and 'rows' share memory: what is written in place may overlap no other"
+    ):
+        append(cache[:, :, 1:3], cache, at)
+    with pytest.raises(ValueError, match="'cache' has two elements in one place"):
+        append(rows, np.lib.stride_tricks.as_strided(cache, cache.shape, (0, *cache.strides[1:])), at)
+    cache.flags.writeable = False
+    with pytest.raises(ValueError, match="'cache' is read-only: what is updated in place is written"):
+        append(rows, cache, at)
+    with pytest.raises(TypeError, match="misses 'cache'"):
+        append(rows, at=at)
+    with pytest.raises(ValueError, match="sizes of arguments disagree: rows \\[3, 2, 2, 8\\] cache \\[2, 2, 7, 8\\]"):
+        append(rows, make((2, 2, 7, 8)), at)

@@ -2,9 +2,8 @@
 // Decoding from a paged cache: key j of sequence b is row j mod 16 of page table[b, j / 16], of which the first
 // lengths[b] count. Four query heads share a key head. The pages of a tile are read inside the key loop.
 // Shapes: q [B, 2, 4, 64], k_pages and v_pages [pages, 2, 16, 64] f16, table [B, T], lengths [B], out [B, 2, 4, 64].
-// Every entry of the table has to name a page, those behind the end of a sequence, too.
+// Entries of the table behind the end of a sequence may hold anything.
 // Source: Kwon et al. 2023 (PagedAttention), sec. 4.1.
-#all = affine_map<(b, h, j, d) -> (b, h, j, d)>
 #q = affine_map<(b, h, g, j, d, e) -> (b, h, g, d)>
 #k = affine_map<(b, h, g, j, d, e) -> (b, h, j, d)>
 #v = affine_map<(b, h, g, j, d, e) -> (b, h, j, e)>
@@ -15,40 +14,9 @@ func.func @paged_kv(%q: tensor<?x2x4x64xf32> {attn.name = "q"}, %k_pages: tensor
     %v_pages: tensor<?x2x16x64xf16> {attn.name = "v_pages"}, %table: tensor<?x?xi32> {attn.name = "table"},
     %lengths: tensor<?xi32> {attn.name = "lengths"}) -> (tensor<?x2x4x64xf32> {attn.name = "out"}) {
   %c0 = arith.constant 0 : index
-  %c1 = arith.constant 1 : index
-  %c16 = arith.constant 16 : index
-  %batch = tensor.dim %table, %c0 : tensor<?x?xi32>
-  %entries = tensor.dim %table, %c1 : tensor<?x?xi32>
-  %keys = arith.muli %entries, %c16 : index
-  %kv_init = tensor.empty(%batch, %keys) : tensor<?x2x?x64xf16>
-  %k = linalg.generic {indexing_maps = [#all], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
-    outs(%kv_init : tensor<?x2x?x64xf16>) {
-  ^bb0(%unused: f16):
-    %b = linalg.index 0 : index
-    %h = linalg.index 1 : index
-    %j = linalg.index 2 : index
-    %d = linalg.index 3 : index
-    %entry = arith.divui %j, %c16 : index
-    %row = arith.remui %j, %c16 : index
-    %number = tensor.extract %table[%b, %entry] : tensor<?x?xi32>
-    %page = arith.index_cast %number : i32 to index
-    %x = tensor.extract %k_pages[%page, %h, %row, %d] : tensor<?x2x16x64xf16>
-    linalg.yield %x : f16
-  } -> tensor<?x2x?x64xf16>
-  %v = linalg.generic {indexing_maps = [#all], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
-    outs(%kv_init : tensor<?x2x?x64xf16>) {
-  ^bb0(%unused: f16):
-    %b = linalg.index 0 : index
-    %h = linalg.index 1 : index
-    %j = linalg.index 2 : index
-    %d = linalg.index 3 : index
-    %entry = arith.divui %j, %c16 : index
-    %row = arith.remui %j, %c16 : index
-    %number = tensor.extract %table[%b, %entry] : tensor<?x?xi32>
-    %page = arith.index_cast %number : i32 to index
-    %x = tensor.extract %v_pages[%page, %h, %row, %d] : tensor<?x2x16x64xf16>
-    linalg.yield %x : f16
-  } -> tensor<?x2x?x64xf16>
+  %batch = tensor.dim %q, %c0 : tensor<?x2x4x64xf32>
+  %k = attn.gather_pages %k_pages, %table : (tensor<?x2x16x64xf16>, tensor<?x?xi32>) -> tensor<?x2x?x64xf16>
+  %v = attn.gather_pages %v_pages, %table : (tensor<?x2x16x64xf16>, tensor<?x?xi32>) -> tensor<?x2x?x64xf16>
   %init = tensor.empty(%batch) : tensor<?x2x4x64xf32>
   %out = attn.generic ins(%q, %k, %v : tensor<?x2x4x64xf32>, tensor<?x2x?x64xf16>, tensor<?x2x?x64xf16>)
     mask_ins(%lengths : tensor<?xi32>) outs(out %init : tensor<?x2x4x64xf32>)

@@ -42,7 +42,7 @@ public:
   llvm::ArrayRef<const void *> getPointers() const { return pointers; }
   /// The buffer of argument `index`; null for scalars.
   TensorBuffer *getBuffer(size_t index) const { return arguments[index].buffer.get(); }
-  /// Inputs and scalars as values for the interpreter.
+  /// Inputs and scalars as values for the interpreter: what an inout held before the call.
   llvm::SmallVector<RuntimeValue> getInterpreterValues() const;
   /// "q f32 1x12x77x64, off i32 3, .."
   std::string describe() const;
@@ -55,6 +55,8 @@ private:
   struct Argument {
     const KernelArgument *description;
     std::unique_ptr<TensorBuffer> buffer;
+    /// Elements of an inout before the call.
+    std::vector<double> before;
     ScalarValue number;
     char scalar[8] = {};
   };

@@ -22,14 +22,14 @@ enum class Placement {
   Guarded,   ///< row-major, the last element just before a page that cannot be read
   Padded,    ///< gaps after each row and plane, the first element at an odd place
   Permuted,  ///< outer dimensions in reverse order (heads beside each other, as in a packed projection)
-  Broadcast, ///< inputs only: the outermost dimension larger than 1 has stride 0; outputs are padded
+  Broadcast, ///< inputs only: the outermost dimension larger than 1 has stride 0; what is written is padded
 };
 
 /// The memory of one view argument. All of it that holds no element is filled with 0xFF (NaN as a float).
 class TensorBuffer {
 public:
   static llvm::Expected<std::unique_ptr<TensorBuffer>> create(ElementType type, llvm::ArrayRef<int64_t> sizes,
-                                                              Placement placement, bool isOutput);
+                                                              Placement placement, bool isWritten);
   ~TensorBuffer();
 
   /// The attn_viewR_T struct that describes it.
@@ -55,7 +55,7 @@ public:
 
   /// Remembers all bytes.
   void remember();
-  /// Whether all bytes are as remembered: of an input all, of an output those that hold no element.
+  /// Whether all bytes are as remembered: of what is written those that hold no element.
   bool isIntact();
 
 private:
@@ -63,7 +63,7 @@ private:
   ElementType type = ElementType::F32;
   std::vector<int64_t> sizes, strides;
   int64_t numElements = 1;
-  bool isOutput = false;
+  bool isWritten = false;
   /// Pages mapped, the protected ones at both ends included.
   char *pages = nullptr;
   size_t mappedBytes = 0;

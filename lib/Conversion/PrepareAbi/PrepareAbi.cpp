@@ -9,6 +9,7 @@
 
 #include "attn-c/Abi.h"
 #include "attn/Dialect/Attention/IR/AttentionAttributes.h"
+#include "attn/Dialect/Attention/IR/Storage.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
@@ -35,6 +36,8 @@ struct Destination {
   unsigned number;
   /// tensor.collapse_shape and tensor.cast between the loop and the return, in program order.
   SmallVector<Operation *> reshapes;
+  /// The argument whose memory the loop updates; null where it fills memory that nobody has written yet.
+  BlockArgument updated;
 };
 
 /// What the rewrite needs to know; found before anything is changed.
@@ -56,8 +59,20 @@ MemRefType getViewType(RankedTensorType type) {
   return MemRefType::get(type.getShape(), type.getElementType(), layout);
 }
 
+/// A loop that looks at elements of arguments for what an assertion says of them: reads and arithmetic, to scalars.
+bool isCheckLoop(Operation &op) {
+  auto loop = dyn_cast<scf::ForOp>(op);
+  return loop && llvm::none_of(loop.getResultTypes(), llvm::IsaPred<ShapedType>) &&
+         llvm::all_of(*loop.getBody(), [](Operation &nested) {
+           return isa<scf::YieldOp, tensor::ExtractOp>(nested) ||
+                  isa_and_present<arith::ArithDialect>(nested.getDialect());
+         });
+}
+
 /// Ops that cost nothing: sizes, checks and views, and the question how many parts keys are divided into.
 bool isAllowedBesideLoop(Operation &op) {
+  if (isCheckLoop(op))
+    return true;
   if (op.getName().getStringRef() == kNumSplitsOpName)
     return true;
   if (isa_and_present<arith::ArithDialect, affine::AffineDialect>(op.getDialect()))
@@ -120,6 +135,35 @@ LogicalResult checkBetweenStages(scf::ForallOp loop, unsigned number) {
   return diag;
 }
 
+/// A result starts in memory that nobody has written yet, or, where the loop says so, from an argument, which it
+/// updates: nobody else may read that, for which bufferisation would copy the whole.
+LogicalResult checkUpdate(Destination &destination) {
+  OpOperand &output = destination.loop.getOutputsMutable()[destination.number];
+  if (!destination.loop->hasAttr(kInPlaceName)) {
+    if (isUnwritten(output.get()))
+      return success();
+    return destination.loop.emitError("expects output #")
+           << destination.number << " to start from tensor.empty, so that it can start from the caller's memory";
+  }
+  auto argument = dyn_cast<BlockArgument>(output.get());
+  if (!argument || argument.getOwner() != destination.loop->getBlock())
+    return destination.loop.emitError("expects output #")
+           << destination.number << " to start from an argument, which the loop is to update in place";
+  if (!destination.reshapes.empty())
+    return destination.reshapes.front()->emitError("expects what updates argument #")
+           << argument.getArgNumber() << " in place to be returned as it is";
+  for (OpOperand &use : argument.getUses()) {
+    if (&use == &output || isa<tensor::DimOp>(use.getOwner()))
+      continue;
+    InFlightDiagnostic diag = destination.loop.emitError("cannot update argument #")
+                              << argument.getArgNumber() << " in place: it is used beside the loop that writes into it";
+    diag.attachNote(use.getOwner()->getLoc()) << "it is used here; read what the loop leaves";
+    return diag;
+  }
+  destination.updated = argument;
+  return success();
+}
+
 FailureOr<Kernel> analyze(func::FuncOp function) {
   for (Type type : llvm::concat<const Type>(function.getArgumentTypes(), function.getResultTypes()))
     if (!type.isIntOrIndexOrFloat() && !isa<RankedTensorType>(type))
@@ -169,9 +213,8 @@ FailureOr<Kernel> analyze(func::FuncOp function) {
       return failure();
     if (!used.insert(destination->loop.getResult(destination->number)).second)
       return kernel.terminator.emitError("result #") << number << " is the same tensor as another result";
-    if (!isUnwritten(destination->loop.getOutputs()[destination->number]))
-      return destination->loop.emitError("expects output #")
-             << destination->number << " to start from tensor.empty, so that it can start from the caller's memory";
+    if (failed(checkUpdate(*destination)))
+      return failure();
     kernel.destinations.push_back(std::move(*destination));
   }
   for (scf::ForallOp loop : kernel.loops)
@@ -321,21 +364,42 @@ LogicalResult prepareAbi(RewriterBase &rewriter, func::FuncOp function) {
   for (BlockArgument argument : body.getArguments()) {
     Attribute name = takeName(function.getArgAttrDict(argument.getArgNumber()));
     auto type = dyn_cast<RankedTensorType>(argument.getType());
-    descriptions.push_back(describe(rewriter, type ? "input" : "scalar", name, "arg" + Twine(argument.getArgNumber()),
-                                    argument.getType()));
+    bool isUpdated = llvm::any_of(kernel->destinations,
+                                  [&](const Destination &destination) { return destination.updated == argument; });
+    descriptions.push_back(describe(rewriter,
+                                    isUpdated ? "inout"
+                                    : type    ? "input"
+                                              : "scalar",
+                                    name, "arg" + Twine(argument.getArgNumber()), argument.getType()));
     if (type) {
       argument.setType(getViewType(type));
-      auto tensor = bufferization::ToTensorOp::create(rewriter, argument.getLoc(), type, argument, /*restrict=*/true);
+      auto tensor = bufferization::ToTensorOp::create(rewriter, argument.getLoc(), type, argument, /*restrict=*/true,
+                                                      /*writable=*/isUpdated);
       rewriter.replaceAllUsesExcept(argument, tensor, tensor);
     }
     types.push_back(argument.getType());
   }
 
   SmallVector<Type> resultTypes(function.getResultTypes());
-  for (auto [number, type, destination] : llvm::enumerate(resultTypes, kernel->destinations)) {
-    Attribute name = takeName(function.getResultAttrDict(number));
+  auto materialize = [&](Destination &destination, Value view) {
+    rewriter.setInsertionPoint(kernel->terminator);
+    bufferization::MaterializeInDestinationOp::create(rewriter, kernel->terminator.getLoc(), /*result=*/Type(),
+                                                      destination.loop.getResult(destination.number), view,
+                                                      /*restrict=*/true, /*writable=*/true);
+  };
+  size_t numOutputs =
+      llvm::count_if(kernel->destinations, [](const Destination &destination) { return !destination.updated; });
+  unsigned number = 0;
+  for (auto [result, type, destination] : llvm::enumerate(resultTypes, kernel->destinations)) {
+    if (destination.updated) {
+      // It is in place already: what is said here is that it must be.
+      materialize(destination, destination.updated);
+      continue;
+    }
+    Attribute name = takeName(function.getResultAttrDict(result));
     descriptions.push_back(
-        describe(rewriter, "output", name, resultTypes.size() == 1 ? Twine("out") : "out" + Twine(number), type));
+        describe(rewriter, "output", name, numOutputs == 1 ? Twine("out") : "out" + Twine(number), type));
+    ++number;
     Location loc = destination.loop.getLoc();
     types.push_back(getViewType(cast<RankedTensorType>(type)));
     Value view = body.addArgument(types.back(), loc);
@@ -348,10 +412,7 @@ LogicalResult prepareAbi(RewriterBase &rewriter, func::FuncOp function) {
     Value tensor = bufferization::ToTensorOp::create(rewriter, loc, init.get().getType(), view, /*restrict=*/true,
                                                      /*writable=*/true);
     rewriter.modifyOpInPlace(destination.loop, [&] { init.set(tensor); });
-    rewriter.setInsertionPoint(kernel->terminator);
-    bufferization::MaterializeInDestinationOp::create(rewriter, kernel->terminator.getLoc(), /*result=*/Type(),
-                                                      destination.loop.getResult(destination.number), view,
-                                                      /*restrict=*/true, /*writable=*/true);
+    materialize(destination, view);
   }
 
   rewriter.modifyOpInPlace(kernel->terminator, [&] { kernel->terminator->setOperands({}); });

@@ -228,6 +228,12 @@ LLVM::LLVMFuncOp attn::buildEntry(OpBuilder &b, KernelFunctions &kernel, ArrayRe
   buildViewChecks(entry, signature, values, exit,
                   [&] { return LLVM::CallOp::create(b, loc, kernel.check, flat).getResult(); });
 
+  // Only now is it known that elements may be read.
+  if (kernel.checkValues) {
+    Value status = LLVM::CallOp::create(b, loc, kernel.checkValues, flat).getResult();
+    entry.exitIf(entry.compare(LLVM::ICmpPredicate::ne, status, entry.i32(ATTN_OK)), exit, status);
+  }
+
   if (bodies.empty()) {
     Value blocks = LLVM::CallOp::create(b, loc, kernel.tasks, flat).getResult();
     entry.exitIf(entry.compare(LLVM::ICmpPredicate::slt, blocks, entry.i64(1)), exit, ATTN_OK);

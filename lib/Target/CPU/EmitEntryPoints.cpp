@@ -72,7 +72,7 @@ static FailureOr<KernelFunctions> findKernel(LLVM::LLVMFuncOp task, SymbolTable 
   FailureOr<KernelSignature> signature = KernelSignature::get(task);
   if (failed(signature))
     return failure();
-  KernelFunctions kernel{std::move(*signature), task, nullptr, nullptr, nullptr, {}};
+  KernelFunctions kernel{std::move(*signature), task, nullptr, nullptr, nullptr, nullptr, {}};
 
   OpBuilder b(task.getContext());
   EntryBuilder entry(b, task.getLoc());
@@ -92,6 +92,9 @@ static FailureOr<KernelFunctions> findKernel(LLVM::LLVMFuncOp task, SymbolTable 
     return expect(function, result, arguments);
   };
   if (failed(find("tasks", b.getI64Type(), kernel.tasks)) || failed(find("check", b.getI32Type(), kernel.check)))
+    return failure();
+  auto description = task->getAttrOfType<DictionaryAttr>(kKernelAttrName);
+  if (description.contains(kChecksValuesName) && failed(find("check_values", b.getI32Type(), kernel.checkValues)))
     return failure();
   Type i64 = b.getI64Type(), pointer = entry.getPointer(), none = LLVM::LLVMVoidType::get(task.getContext());
   SmallVector<Type> taskArguments = arguments;

@@ -164,7 +164,7 @@ void attn::buildViewChecks(EntryBuilder &entry, const KernelSignature &signature
       Value step = value.strides[dimension];
       bool isInnermost = dimension + 1 == value.sizes.size();
       // Kernels add positions without wrapping, hence no negative strides; tasks must not share output elements.
-      int64_t least = argument.kind == KernelArgument::Kind::Output ? 1 : 0;
+      int64_t least = argument.isWritten() ? 1 : 0;
       Value bad =
           isInnermost ? entry.compare(Predicate::ne, step, one) : entry.compare(Predicate::slt, step, entry.i64(least));
       stride = entry.either(stride, entry.both(used, bad));

@@ -14,8 +14,8 @@ namespace attn {
 /// The functions of one kernel before entry points exist.
 struct KernelFunctions {
   KernelSignature signature;
-  /// `splits` is null where keys are not divided.
-  mlir::LLVM::LLVMFuncOp task, tasks, check, splits;
+  /// `splits` is null where keys are not divided, `checkValues` where no element of an argument has to be looked at.
+  mlir::LLVM::LLVMFuncOp task, tasks, check, splits, checkValues;
   /// Tasks and their number of the stages after the first.
   llvm::SmallVector<std::pair<mlir::LLVM::LLVMFuncOp, mlir::LLVM::LLVMFuncOp>> later;
 

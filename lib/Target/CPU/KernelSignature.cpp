@@ -24,6 +24,8 @@ llvm::StringRef KernelArgument::getKindName() const {
   switch (kind) {
   case Kind::Input:
     return "input";
+  case Kind::InOut:
+    return "inout";
   case Kind::Output:
     return "output";
   case Kind::Scalar:
@@ -55,11 +57,13 @@ static std::optional<KernelArgument> parseArgument(Attribute attribute, std::str
   argument.name = nameAttr.str();
   auto kind = llvm::StringSwitch<std::optional<KernelArgument::Kind>>(kindAttr)
                   .Case("input", KernelArgument::Kind::Input)
+                  .Case("inout", KernelArgument::Kind::InOut)
                   .Case("output", KernelArgument::Kind::Output)
                   .Case("scalar", KernelArgument::Kind::Scalar)
                   .Default(std::nullopt);
   if (!kind) {
-    error = "expects the kind of '" + argument.name + "' to be input, output or scalar, got '" + kindAttr.str() + "'";
+    error = "expects the kind of '" + argument.name + "' to be input, inout, output or scalar, got '" + kindAttr.str() +
+            "'";
     return std::nullopt;
   }
   argument.kind = *kind;
@@ -206,10 +210,11 @@ static bool fromJSON(const llvm::json::Value &value, KernelArgument &argument, l
   }
   argument.type = *element;
   argument.kind = kind == "output"  ? KernelArgument::Kind::Output
+                  : kind == "inout" ? KernelArgument::Kind::InOut
                   : kind == "input" ? KernelArgument::Kind::Input
                                     : KernelArgument::Kind::Scalar;
   if (argument.isScalar() == sizes.has_value() || argument.getKindName() != kind) {
-    path.field("kind").report("expected input or output with sizes, or scalar without");
+    path.field("kind").report("expected input, inout or output with sizes, or scalar without");
     return false;
   }
   if (sizes && sizes->size() > kMaxRank) {

@@ -4,8 +4,9 @@
 // Takes a bufferised kernel function: scalar code, cf.assert, and one scf.forall for each stage. Leaves functions:
 // NAME_task(arguments.., task, scratch) is one iteration, NAME_tasks(arguments..) their number (those of later stages
 // are NAME_task_1 and so on), NAME_check(arguments..) a status: 0, or the error code of the first assertion that does
-// not hold. Buffers between the loops, which one stage writes and later ones read, are parts of one more argument after
-// the others. Who runs the tasks, and in how many threads, is the caller's business.
+// not hold. Assertions about elements of arguments, which loops look at, are in NAME_check_values(arguments..). Buffers
+// between the loops, which one stage writes and later ones read, are parts of one more argument after the others. Who
+// runs the tasks, and in how many threads, is the caller's business.
 //
 // Where the keys of an iteration are divided (attn.num_splits, and a loop over the parts inside), a task is one part of
 // one iteration: NAME_task(arguments.., iteration, part, parts, partials, scratch). `partials` is what the parts of an
@@ -41,7 +42,8 @@ namespace {
 struct Kernel {
   func::FuncOp function;
   SmallVector<scf::ForallOp> stages;
-  SmallVector<cf::AssertOp> asserts;
+  /// About sizes and scalars, and about elements.
+  SmallVector<cf::AssertOp> asserts, valueAsserts;
   /// attn.num_splits, or null.
   Operation *numSplits = nullptr;
   /// Where each buffer between the stages begins in their common memory, and how large that is, in bytes.
@@ -50,6 +52,14 @@ struct Kernel {
 };
 
 bool isNumSplits(Operation &op) { return op.getName().getStringRef() == kNumSplitsOpName; }
+
+/// A loop that reads elements of arguments, for an assertion.
+bool isCheckLoop(Operation &op) {
+  auto loop = dyn_cast<scf::ForOp>(op);
+  return loop && llvm::all_of(*loop.getBody(), [](Operation &nested) {
+           return isa<memref::LoadOp>(nested) || isMemoryEffectFree(&nested);
+         });
+}
 
 /// Whether `op` splits one dimension of a view into two of unknown size: upstream's expand-strided-metadata, which the
 /// LLVM conversion needs, crashes on it.
@@ -117,13 +127,14 @@ void placeBuffers(Kernel &kernel) {
 }
 
 FailureOr<Kernel> findKernel(func::FuncOp function) {
-  Kernel kernel{function, {}, {}, nullptr, {}};
+  Kernel kernel{function, {}, {}, {}, nullptr, {}};
   if (!function.getBody().hasOneBlock())
     return function.emitError("expects a kernel function of one block");
   eraseSelfCopies(function.getBody().front());
   for (Operation &op : function.getBody().front().without_terminator()) {
     if (auto assertOp = dyn_cast<cf::AssertOp>(op)) {
-      kernel.asserts.push_back(assertOp);
+      Operation *condition = assertOp.getArg().getDefiningOp();
+      (condition && isCheckLoop(*condition) ? kernel.valueAsserts : kernel.asserts).push_back(assertOp);
     } else if (auto forall = dyn_cast<scf::ForallOp>(op)) {
       if (forall.getNumResults())
         return forall.emitError("expects a bufferised parallel loop, got one with results");
@@ -140,7 +151,7 @@ FailureOr<Kernel> findKernel(func::FuncOp function) {
       return op.emitError(
           "cannot compile grouped heads of an unknown number of key heads: give 'key' and 'value' a static "
           "number of heads Hkv");
-    } else if (!isMemoryEffectFree(&op)) {
+    } else if (!isMemoryEffectFree(&op) && !isCheckLoop(op)) {
       return op.emitError("'") << op.getName()
                                << "' outside of the parallel loop of a kernel: only scalar code may stand there";
     }
@@ -157,9 +168,9 @@ FailureOr<Kernel> findKernel(func::FuncOp function) {
 }
 
 /// A private function NAME<suffix> with the arguments of the kernel and `extra` ones; its body holds the kernel's
-/// scalar code.
+/// scalar code, with or without the loops of checks.
 func::FuncOp createFunction(OpBuilder &b, const Kernel &original, StringRef suffix, TypeRange extra, TypeRange results,
-                            IRMapping &map) {
+                            IRMapping &map, bool withLoops = false) {
   Kernel kernel = original;
   SmallVector<Type> inputs(kernel.function.getArgumentTypes());
   if (kernel.sharedBytes > 0)
@@ -180,7 +191,7 @@ func::FuncOp createFunction(OpBuilder &b, const Kernel &original, StringRef suff
     map.map(alloc.getResult(), view);
   }
   for (Operation &op : kernel.function.getBody().front().without_terminator())
-    if (!isa<scf::ForallOp, cf::AssertOp, memref::AllocOp>(op) && !isNumSplits(op))
+    if (!isa<scf::ForallOp, cf::AssertOp, memref::AllocOp>(op) && !isNumSplits(op) && (withLoops || !isCheckLoop(op)))
       b.clone(op, map);
   return function;
 }
@@ -257,6 +268,8 @@ DictionaryAttr describe(OpBuilder &b, const Kernel &kernel, size_t stage) {
   attributes.push_back(b.getNamedAttr("arguments", function->getAttr(kArgumentsName)));
   if (kernel.sharedBytes > 0)
     attributes.push_back(b.getNamedAttr("shared", b.getI64IntegerAttr(kernel.sharedBytes)));
+  if (!kernel.valueAsserts.empty())
+    attributes.push_back(b.getNamedAttr(kChecksValuesName, b.getUnitAttr()));
   if (kernel.stages.size() > 1)
     attributes.push_back(b.getNamedAttr("stages", b.getI64IntegerAttr(kernel.stages.size())));
   return b.getDictionaryAttr(attributes);
@@ -356,16 +369,18 @@ void createSplits(OpBuilder &b, const Kernel &kernel) {
   func::ReturnOp::create(b, loc, ValueRange{arith::SelectOp::create(b, loc, isFew, parts, one)});
 }
 
-void createCheck(OpBuilder &b, const Kernel &kernel) {
+/// NAME<suffix>, whose result is `failed` where one of `asserts` does not hold.
+void createCheck(OpBuilder &b, const Kernel &kernel, StringRef suffix, ArrayRef<cf::AssertOp> asserts,
+                 attn_status failed) {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(kernel.function);
   Location loc = func::FuncOp(kernel.function).getLoc();
   IRMapping map;
-  createFunction(b, kernel, "_check", {}, b.getI32Type(), map);
+  createFunction(b, kernel, suffix, {}, b.getI32Type(), map, /*withLoops=*/failed == ATTN_ERROR_POSITION);
   Value ok = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(ATTN_OK));
-  Value error = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(ATTN_ERROR_SHAPE));
+  Value error = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(failed));
   Value status = ok;
-  for (cf::AssertOp assertOp : kernel.asserts)
+  for (cf::AssertOp assertOp : asserts)
     status = arith::SelectOp::create(b, loc, map.lookupOrDefault(assertOp.getArg()), status, error);
   func::ReturnOp::create(b, loc, status);
 }
@@ -389,7 +404,9 @@ struct OutlineTasks : impl::AttnOutlineTasksPassBase<OutlineTasks> {
           createSplits(b, *kernel);
         createTaskCount(b, *kernel, stage);
       }
-      createCheck(b, *kernel);
+      createCheck(b, *kernel, "_check", kernel->asserts, ATTN_ERROR_SHAPE);
+      if (!kernel->valueAsserts.empty())
+        createCheck(b, *kernel, "_check_values", kernel->valueAsserts, ATTN_ERROR_POSITION);
       function.erase();
     }
   }

@@ -125,3 +125,54 @@ func.func @size_beyond_positions(%q: tensor<4x1073741825xf32>) -> tensor<4x8xf32
   %empty = tensor.empty() : tensor<4x8xf32>
   return %empty : tensor<4x8xf32>
 }
+
+// -----
+
+#plan = #attn.plan<online, rows_minor, rows = 64, keys = 32, lanes = 16, register_tile = [4, 4]>
+
+// An argument that is updated belongs to the loop that does so.
+
+func.func @read_beside_update(%cache: tensor<4x8xf32>) -> (tensor<4x8xf32>, tensor<4x8xf32>) {
+  %empty = tensor.empty() : tensor<4x8xf32>
+  // expected-error @below {{cannot update argument #0 in place: it is used beside the loop that writes into it}}
+  %r = scf.forall (%i) in (4) shared_outs(%o = %cache) -> tensor<4x8xf32> {
+    scf.forall.in_parallel {
+    }
+  } {attn.in_place, attn.plan = #plan}
+  %s = scf.forall (%i) in (4) shared_outs(%o = %empty) -> tensor<4x8xf32> {
+    // expected-note @below {{it is used here; read what the loop leaves}}
+    %old = tensor.extract_slice %cache[%i, 0] [1, 8] [1, 1] : tensor<4x8xf32> to tensor<1x8xf32>
+    scf.forall.in_parallel {
+      tensor.parallel_insert_slice %old into %o[%i, 0] [1, 8] [1, 1] : tensor<1x8xf32> into tensor<4x8xf32>
+    }
+  } {attn.plan = #plan}
+  return %r, %s : tensor<4x8xf32>, tensor<4x8xf32>
+}
+
+// -----
+
+#plan = #attn.plan<online, rows_minor, rows = 64, keys = 32, lanes = 16, register_tile = [4, 4]>
+
+func.func @joined_update(%cache: tensor<4x8xf32>) -> tensor<32xf32> {
+  %r = scf.forall (%i) in (4) shared_outs(%o = %cache) -> tensor<4x8xf32> {
+    scf.forall.in_parallel {
+    }
+  } {attn.in_place, attn.plan = #plan}
+  // expected-error @below {{expects what updates argument #0 in place to be returned as it is}}
+  %s = tensor.collapse_shape %r [[0, 1]] : tensor<4x8xf32> into tensor<32xf32>
+  return %s : tensor<32xf32>
+}
+
+// -----
+
+#plan = #attn.plan<online, rows_minor, rows = 64, keys = 32, lanes = 16, register_tile = [4, 4]>
+
+func.func @updates_nothing(%cache: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %empty = tensor.empty() : tensor<4x8xf32>
+  // expected-error @below {{expects output #0 to start from an argument, which the loop is to update in place}}
+  %r = scf.forall (%i) in (4) shared_outs(%o = %empty) -> tensor<4x8xf32> {
+    scf.forall.in_parallel {
+    }
+  } {attn.in_place, attn.plan = #plan}
+  return %r : tensor<4x8xf32>
+}

@@ -173,3 +173,47 @@ func.func @unknown_buffer(%a: memref<?xf32>)
   } {attn.plan = #attn.plan<rowwise, rows_major, rows = 1, keys = 1, lanes = 8, register_tile = [2, 1]>}
   return
 }
+
+// -----
+
+// What an assertion says of elements is looked at by a function of its own, which is called when all sizes and strides are
+// known to be right; nobody else has the loop.
+
+// CHECK-LABEL: func.func private @positions_task
+//  CHECK-SAME:   attn.kernel = {arguments = [{{.+}}], checks_values, name = "positions"}
+//   CHECK-NOT:   memref.load
+// CHECK-LABEL: func.func private @positions_tasks
+//   CHECK-NOT:   memref.load
+// CHECK-LABEL: func.func private @positions_check(
+//   CHECK-NOT:   memref.load
+//       CHECK:   arith.constant 4 : i32
+// CHECK-LABEL: func.func private @positions_check_values(
+//  CHECK-SAME:   %[[AT:[^ :]+]]: memref<3xindex>) -> i32
+//       CHECK:   %[[FITS:.+]] = scf.for
+//       CHECK:     memref.load %[[AT]]
+//   CHECK-DAG:   %[[OK:.+]] = arith.constant 0 : i32
+//   CHECK-DAG:   %[[ERROR:.+]] = arith.constant 12 : i32
+//       CHECK:   arith.select %[[FITS]], %[[OK]], %[[ERROR]]
+func.func @positions(%a: memref<2x?xf32>, %at: memref<3xindex>)
+    attributes {attn.arguments = [{kind = "inout", name = "a", type = tensor<2x?xf32>},
+                                  {kind = "input", name = "at", type = tensor<3xindex>}]} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c3 = arith.constant 3 : index
+  %true = arith.constant true
+  %f = arith.constant 1.0 : f32
+  %n = memref.dim %a, %c1 : memref<2x?xf32>
+  %some = arith.cmpi sge, %n, %c1 : index
+  cf.assert %some, "'a' has a row"
+  %fits = scf.for %s = %c0 to %c3 step %c1 iter_args(%so_far = %true) -> (i1) {
+    %p = memref.load %at[%s] : memref<3xindex>
+    %inside = arith.cmpi ult, %p, %n : index
+    %all = arith.andi %so_far, %inside : i1
+    scf.yield %all : i1
+  }
+  cf.assert %fits, "positions are inside"
+  scf.forall (%h) in (2) {
+    memref.store %f, %a[%h, %c0] : memref<2x?xf32>
+  } {attn.plan = #attn.plan<online, rows_minor, rows = 16, keys = 8, lanes = 8, register_tile = [2, 1]>}
+  return
+}

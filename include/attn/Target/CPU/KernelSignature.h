@@ -19,6 +19,9 @@ namespace attn {
 /// The name of the attribute: on the task function before attn-emit-entry-points, on the entry function after it.
 constexpr llvm::StringLiteral kKernelAttrName = "attn.kernel";
 
+/// An entry of that attribute: there is a function NAME_check_values.
+constexpr llvm::StringLiteral kChecksValuesName = "checks_values";
+
 /// Of a kernel for a GPU: suffixes (getSymbol()) of the constants that hold its image and the image's size.
 constexpr llvm::StringLiteral kImageSuffix = "kernel_image", kImageBytesSuffix = "kernel_image_bytes";
 
@@ -33,7 +36,8 @@ constexpr int64_t kMostPartsPerWorker = 5;
 
 /// One argument of a kernel as a C caller sees it.
 struct KernelArgument {
-  enum class Kind { Input, Output, Scalar };
+  /// An InOut stands among the inputs, and is written in place.
+  enum class Kind { Input, Output, Scalar, InOut };
   Kind kind;
   /// A C identifier, different from the other arguments'.
   std::string name;
@@ -42,7 +46,8 @@ struct KernelArgument {
   llvm::SmallVector<int64_t> sizes;
 
   bool isScalar() const { return kind == Kind::Scalar; }
-  /// "input", "output" or "scalar".
+  bool isWritten() const { return kind == Kind::Output || kind == Kind::InOut; }
+  /// "input", "inout", "output" or "scalar".
   llvm::StringRef getKindName() const;
 };
 
@@ -57,7 +62,7 @@ struct KernelSignature {
   int64_t sharedBytes = 0;
   /// Parallel loops, one after the other.
   int64_t stages = 1;
-  /// Inputs and scalars in order, then outputs.
+  /// Inputs, those that are written in place too, and scalars in order, then outputs.
   std::vector<KernelArgument> arguments;
 
   /// What of `workspaceBytes` belongs to one worker alone: scratch of a task, and behind it what the parts of a row

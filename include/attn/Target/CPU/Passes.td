@@ -10,7 +10,9 @@ def AttnOutlineTasksPass : Pass<"attn-outline-tasks", "::mlir::ModuleOp"> {
     **Takes** bufferised kernel functions (attribute `attn.arguments`): scalar code, `cf.assert`, and one `scf.forall`
     that carries `attn.plan` for each stage. **Leaves** for each NAME three private functions:
     `@NAME_task(args, task, scratch)`, one iteration, with `attn.plan` and `attn.kernel`; `@NAME_tasks(args) -> index`, how many there are;
-    `@NAME_check(args) -> i32`, 0 or ATTN_ERROR_SHAPE when an assertion does not hold. Tasks count the row tiles of a head
+    `@NAME_check(args) -> i32`, 0 or ATTN_ERROR_SHAPE when an assertion does not hold. Assertions about elements, which
+    loops in front of them look at, become a fourth one, `@NAME_check_values(args) -> i32`: 0 or ATTN_ERROR_POSITION;
+    `attn.kernel` then has `checks_values`. Tasks count the row tiles of a head
     fastest and backwards: under a causal mask the longest come first. Later stages have `@NAME_task_1`, `@NAME_tasks_1`
     and so on; buffers of constant size that stand between the loops become parts of one more argument, the last of `args`,
     one whose last reader has run giving its place to a later one.
@@ -122,8 +124,9 @@ def AttnEmitEntryPointsPass : Pass<"attn-emit-entry-points", "::mlir::ModuleOp">
   let summary = "Give each kernel the C interface of attn-c/Abi.h";
   let description = [{
     **Takes** a module of the `llvm` dialect. A kernel NAME is three functions: `@NAME_task(args, task, scratch)` with the
-    attribute `attn.kernel`, `@NAME_tasks(args) -> i64` and `@NAME_check(args) -> i32`, where `args` are memrefs in
-    MLIR's flat form (allocated, aligned, offset, sizes, strides) and scalars by value.
+    attribute `attn.kernel`, `@NAME_tasks(args) -> i64` and `@NAME_check(args) -> i32` (where `attn.kernel` has
+    `checks_values`, `@NAME_check_values(args) -> i32` too, called when all views are known to be right), where `args` are
+    memrefs in MLIR's flat form (allocated, aligned, offset, sizes, strides) and scalars by value.
     A task function of `attn.launch` has no body: it is a kernel of a GPU, which `NAME` hands to the launch function of
     its caller (attn-c/Gpu.h) after the same checks.
     **Leaves** the functions `NAME`, `NAME_workspace_size`, `NAME_abi_version` and `NAME_description`, and everything else

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // Generated definitions, the custom directives of assembly formats, and the two ops inside regions.
-#include "attn/Dialect/Attention/IR/Attention.h"
+#include "attn/Dialect/Attention/IR/Storage.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -125,11 +125,17 @@ static void printOuts(OpAsmPrinter &printer, Operation *, OperandRange inits, Ty
 
 #define GET_OP_CLASSES
 #include "attn/Dialect/Attention/IR/AttentionOps.cpp.inc"
+#define GET_OP_CLASSES
+#include "attn/Dialect/Attention/IR/StorageOps.cpp.inc"
 
 void AttnDialect::registerOps() {
   addOperations<
 #define GET_OP_LIST
 #include "attn/Dialect/Attention/IR/AttentionOps.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "attn/Dialect/Attention/IR/StorageOps.cpp.inc"
       >();
 }
 

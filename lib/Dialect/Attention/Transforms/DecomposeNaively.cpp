@@ -4,10 +4,13 @@
 // as the executor that other lowerings are tested against. Scores of keys that are not kept are -inf; what such a key
 // would add is replaced by a select, not multiplied by zero, so that a NaN in its row of V does no harm.
 #include "NaiveBuilder.h"
+#include "StorageOps.h"
 #include "attn/Dialect/Attention/Transforms/Transforms.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Pass/Pass.h"
@@ -206,6 +209,10 @@ LogicalResult attn::decomposeNaively(RewriterBase &rewriter, Operation *op) {
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case<GenericOp, OnlineOp, WeightsOp, MergeOp, FinalizeOp>([&](auto attention) {
         rewriter.replaceOp(attention, decompose(rewriter, attention));
+        return success();
+      })
+      .Case([&](AppendKvOp append) {
+        rewriter.replaceOp(append, insertRows(rewriter, append));
         return success();
       })
       .Case([&](NumSplitsOp splits) {

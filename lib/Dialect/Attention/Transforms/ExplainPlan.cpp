@@ -6,6 +6,7 @@
 #include "ArgumentValues.h"
 #include "PlanExplanation.h"
 #include "attn/Analysis/LoopSizes.h"
+#include "attn/Dialect/Attention/IR/Storage.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -65,7 +66,7 @@ struct ExplainPlan : attn::impl::AttnExplainPlanPassBase<ExplainPlan> {
       return failure();
 
     WalkResult named = module.walk([](Operation *op) {
-      if (!isNamedOp(op))
+      if (!isNamedOp(op) && !isNamedStorageOp(op))
         return WalkResult::advance();
       op->emitOpError("has no plan to explain: run attn-normalize and attn-select-plan first");
       return WalkResult::interrupt();

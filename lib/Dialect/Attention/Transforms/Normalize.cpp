@@ -3,6 +3,7 @@
 // at run time, once, here: later stages rely on it.
 #include "NamedOps.h"
 #include "SizeChecks.h"
+#include "StorageOps.h"
 #include "attn/Dialect/Attention/Transforms/Transforms.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
@@ -47,9 +48,12 @@ struct AttnNormalizePass : attn::impl::AttnNormalizePassBase<AttnNormalizePass> 
     SmallVector<Operation *> named;
     SmallVector<GenericOp> generics;
     SmallVector<Operation *> written; // linalg ops that no named op became
+    SmallVector<AppendKvOp> appends;
     getOperation()->walk([&](Operation *op) {
-      if (isNamedOp(op))
+      if (isNamedOp(op) || isNamedStorageOp(op))
         named.push_back(op);
+      else if (auto append = dyn_cast<AppendKvOp>(op); append && !append->hasAttr(kCheckedName))
+        appends.push_back(append);
       else if (auto generic = dyn_cast<GenericOp>(op); generic && !generic->hasAttr(kCheckedName))
         generics.push_back(generic);
       else if (isa<linalg::LinalgOp>(op))
@@ -62,6 +66,8 @@ struct AttnNormalizePass : attn::impl::AttnNormalizePassBase<AttnNormalizePass> 
     auto markChecked = [&](Operation *op) {
       rewriter.modifyOpInPlace(op, [&] { op->setAttr(kCheckedName, rewriter.getUnitAttr()); });
     };
+    for (AppendKvOp append : appends)
+      assertAppendSizes(rewriter, append);
     for (Operation *op : named) {
       if (auto sdpa = dyn_cast<SdpaOp>(op))
         normalize(rewriter, sdpa);
@@ -69,6 +75,8 @@ struct AttnNormalizePass : attn::impl::AttnNormalizePassBase<AttnNormalizePass> 
         normalize(rewriter, additive);
       else if (auto multiHead = dyn_cast<MultiHeadOp>(op))
         normalize(rewriter, multiHead);
+      else if (auto gather = dyn_cast<GatherPagesOp>(op))
+        normalize(rewriter, gather);
       else
         normalize(rewriter, cast<RopeOp>(op));
     }

@@ -5,7 +5,6 @@
 #include "attn/Dialect/Attention/Transforms/Transforms.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
-#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/PatternMatch.h"
@@ -63,26 +62,19 @@ private:
   }
   Value widen(Value value) { return convertScalarToDtype(rewriter, loc, value, accumulator, /*isUnsignedCast=*/false); }
 
-  void assertAtLeast(Value tensor, unsigned dim, OpFoldResult bound, StringRef message) {
-    OpFoldResult size = tensor::getMixedSize(rewriter, loc, tensor, dim);
-    if (getConstantIntValue(size) && getConstantIntValue(bound))
-      return;
-    Value holds = arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::uge, index(size), index(bound));
-    cf::AssertOp::create(rewriter, loc, holds, message);
-  }
-
   void assertSizes() {
     unsigned row = op.getRowDim();
     assertSameSize(rewriter, loc, {{"cos", op.getCos(), 0}, {"sin", op.getSin(), 0}}, "P");
-    assertAtLeast(op.getInput(), 3, rewriter.getIndexAttr(2 * pairs), "'input' has the 2 C elements to turn");
+    assertAtLeast(rewriter, loc, op.getInput(), 3, rewriter.getIndexAttr(2 * pairs),
+                  "'input' has the 2 C elements to turn");
     if (Value positions = op.getPositions()) {
       unsigned rank = cast<RankedTensorType>(positions.getType()).getRank();
       assertSameSize(rewriter, loc, {{"input", op.getInput(), row}, {"positions", positions, rank - 1}}, "N");
       if (rank == 2)
         assertSameSize(rewriter, loc, {{"input", op.getInput(), 0}, {"positions", positions, 0}}, "B");
-      assertAtLeast(op.getCos(), 0, rewriter.getIndexAttr(1), "'cos' has a position");
+      assertAtLeast(rewriter, loc, op.getCos(), 0, rewriter.getIndexAttr(1), "'cos' has a position");
     } else {
-      assertAtLeast(op.getCos(), 0, tensor::getMixedSize(rewriter, loc, op.getInput(), row),
+      assertAtLeast(rewriter, loc, op.getCos(), 0, tensor::getMixedSize(rewriter, loc, op.getInput(), row),
                     "'cos' has a position for each of N");
     }
   }

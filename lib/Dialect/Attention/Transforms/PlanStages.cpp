@@ -5,6 +5,7 @@
 #include "Producers.h"
 #include "RowTile.h"
 #include "Stages.h"
+#include "StorageOps.h"
 #include "attn/Analysis/LoopSizes.h"
 #include "attn/Dialect/Attention/Transforms/Transforms.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -48,6 +49,9 @@ static Value getBase(Value value) {
 /// Whether `value` lies in memory before the kernel runs, or is made of such element by element.
 static bool isStored(Value value) {
   value = getBase(value);
+  // What is appended to is in the caller's memory before and after.
+  if (value.getDefiningOp<AppendKvOp>())
+    return true;
   if (!isa<RankedTensorType>(value.getType()) || isa<BlockArgument>(value) || value.getDefiningOp<arith::ConstantOp>())
     return true;
   linalg::GenericOp producer = getElementwiseProducer(value);
@@ -59,8 +63,11 @@ static bool isStored(Value value) {
   return !captures.wasInterrupted() && llvm::all_of(producer.getInputs(), isStored);
 }
 
-/// Whether making an element anew for each row tile costs more than reading it: table look-ups and functions.
+/// Whether making an element anew for each row tile costs more than reading it: table look-ups and functions. What
+/// reads an element somewhere else and passes it on does what reading a copy would do.
 static bool isCostly(linalg::GenericOp op) {
+  if (op.getBody()->getTerminator()->getOperand(0).getDefiningOp<tensor::ExtractOp>())
+    return false;
   return op.getBody()
       ->walk([](Operation *nested) {
         bool isCheap =
@@ -89,6 +96,47 @@ static bool belongsToAttention(linalg::GenericOp op) {
     auto type = cast<RankedTensorType>(op.getResult(0).getType());
     return !ofKeys || hasOneTile || !isCostly(op) || !type.hasStaticShape();
   });
+}
+
+/// That the cache of `op` can be updated in place.
+static LogicalResult checkInPlace(AppendKvOp op) {
+  auto function = dyn_cast<FunctionOpInterface>(op->getParentOp());
+  if (!function || !getUpdatedArgument(op.getResult()))
+    return op.emitError("cannot append in place: expects 'cache' to be an argument of the kernel");
+  for (OpOperand &use : op.getCache().getUses()) {
+    Operation *user = use.getOwner();
+    if (isa<tensor::DimOp>(user) || (user == op && op.isDpsInit(&use)))
+      continue;
+    InFlightDiagnostic diag = op.emitError("cannot append in place: the cache is used beside the append, which would "
+                                           "copy it as a whole");
+    diag.attachNote(user->getLoc()) << "it is used here: read the result of the append, and let a mask leave out what "
+                                       "is new";
+    return diag;
+  }
+  auto returned = llvm::count_if(op.getResult().getUses(),
+                                 [](OpOperand &use) { return use.getOwner()->hasTrait<OpTrait::IsTerminator>(); });
+  if (returned != 1)
+    return op.emitError("cannot append in place: expects the kernel to return the result once, got ")
+           << returned << " times";
+  return success();
+}
+
+/// Rows are written by the last op of a stage: the op that makes them element by element for nobody else, or a copy.
+static void addAppendStage(IRRewriter &rewriter, AppendKvOp op) {
+  linalg::GenericOp producer = getGenericProducer(op.getRows());
+  if (producer && !producer->hasAttr(kPlanName) && getElementwiseProducer(op.getRows()) == producer &&
+      getReaders(producer).size() == 1)
+    return;
+  Location loc = op.getLoc();
+  rewriter.setInsertionPoint(op);
+  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(rewriter, loc, op.getRows());
+  Value init = tensor::EmptyOp::create(rewriter, loc, sizes, op.getRows().getType().getElementType());
+  SmallVector<AffineMap> maps(2, rewriter.getMultiDimIdentityMap(4));
+  SmallVector<utils::IteratorType> loops(4, utils::IteratorType::parallel);
+  auto copy = linalg::GenericOp::create(
+      rewriter, loc, init.getType(), op.getRows(), init, maps, loops,
+      [&](OpBuilder &b, Location, ValueRange args) { linalg::YieldOp::create(b, loc, args[0]); });
+  rewriter.modifyOpInPlace(op, [&] { op.getRowsMutable().assign(copy.getResult(0)); });
 }
 
 static LogicalResult check(linalg::GenericOp op) {
@@ -152,6 +200,13 @@ struct PlanStages : attn::impl::AttnPlanStagesPassBase<PlanStages> {
         op.emitError("cannot be written as linalg.generic");
         return signalPassFailure();
       }
+    }
+    SmallVector<AppendKvOp> appends;
+    getOperation()->walk([&](AppendKvOp op) { appends.push_back(op); });
+    for (AppendKvOp op : appends) {
+      if (failed(checkInPlace(op)))
+        return signalPassFailure();
+      addAppendStage(rewriter, op);
     }
     SmallVector<linalg::GenericOp> ops;
     getOperation()->walk([&](linalg::GenericOp op) {

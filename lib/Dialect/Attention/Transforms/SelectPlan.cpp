@@ -5,6 +5,7 @@
 #include "Producers.h"
 #include "RowTile.h"
 #include "attn/Analysis/LoopSizes.h"
+#include "attn/Dialect/Attention/IR/Storage.h"
 #include "attn/Dialect/Attention/Transforms/Transforms.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
@@ -369,6 +370,14 @@ struct SelectPlan : attn::impl::AttnSelectPlanPassBase<SelectPlan> {
 
   void runOnOperation() override {
     TargetDescription target{vectorBits, vectorRegisters, l1Bytes, l2Bytes, hasBf16Dot, sharedBytes};
+    if (sharedBytes > 0) {
+      auto refused = getOperation()->walk([](AppendKvOp op) {
+        op.emitError("cannot append in a kernel of a GPU, which holds one attention: append before it is called");
+        return WalkResult::interrupt();
+      });
+      if (refused.wasInterrupted())
+        return signalPassFailure();
+    }
     WalkResult result = getOperation()->walk([&](GenericOp op) {
       if (op->hasAttr(kPlanName))
         return WalkResult::advance();

@@ -101,4 +101,15 @@ void assertLoopSizes(OpBuilder &builder, linalg::LinalgOp op) {
   checks.emit(builder, op);
 }
 
+void assertAtLeast(OpBuilder &builder, Location loc, Value tensor, unsigned dim, OpFoldResult bound,
+                   StringRef message) {
+  OpFoldResult size = tensor::getMixedSize(builder, loc, tensor, dim);
+  if (getConstantIntValue(size) && getConstantIntValue(bound))
+    return;
+  Value holds = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::uge,
+                                      getValueOrCreateConstantIndexOp(builder, loc, size),
+                                      getValueOrCreateConstantIndexOp(builder, loc, bound));
+  cf::AssertOp::create(builder, loc, holds, message);
+}
+
 } // namespace attn

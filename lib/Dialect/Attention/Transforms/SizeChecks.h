@@ -28,6 +28,10 @@ void assertLoopSizes(mlir::OpBuilder &builder, GenericOp op);
 /// Upstream leaves sizes that types do not tell to the caller; a kernel would read beyond a smaller operand.
 void assertLoopSizes(mlir::OpBuilder &builder, mlir::linalg::LinalgOp op);
 
+/// Asserts that a dimension of `tensor` is at least `bound`, unless both are known.
+void assertAtLeast(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value tensor, unsigned dim,
+                   mlir::OpFoldResult bound, llvm::StringRef message);
+
 } // namespace attn
 
 #endif // ATTN_LIB_DIALECT_ATTENTION_TRANSFORMS_SIZECHECKS_H

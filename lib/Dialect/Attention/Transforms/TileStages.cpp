@@ -4,10 +4,12 @@
 // tiling: scratch has to be of static size also where a tile is a tail, and a contraction packs its right operand on
 // the way.
 #include "Stages.h"
+#include "StorageOps.h"
 #include "attn/Dialect/Attention/Transforms/Transforms.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
@@ -65,6 +67,8 @@ private:
   Value clone(linalg::GenericOp op, ArrayRef<LoopTile> tiles, ValueRange inputs, Value destination, StringRef role);
   Value multiply(linalg::GenericOp op, Contraction contraction, SmallVector<LoopTile> tiles, Value destination);
   Value multiplyBlock(linalg::GenericOp op, Contraction contraction, ArrayRef<LoopTile> tiles, Value accumulator);
+  /// The parts of the loops that results go to: those of the tile, or where they are in the cache that `append` grows.
+  FailureOr<SmallVector<LoopTile>> getTarget(AppendKvOp append);
   void setRole(Operation *op, StringRef role) { op->setAttr(kRoleName, b.getStringAttr(role)); }
   AffineMap outMap(linalg::GenericOp op) { return op.getMatchingIndexingMap(op.getDpsInitOperand(0)); }
   Value index(OpFoldResult value) { return getValueOrCreateConstantIndexOp(b, loc, value); }
@@ -373,8 +377,42 @@ LogicalResult StageTiler::cutLoops(SmallVectorImpl<OpFoldResult> &counts, SmallV
   return success();
 }
 
+FailureOr<SmallVector<LoopTile>> StageTiler::getTarget(AppendKvOp append) {
+  SmallVector<LoopTile> target = rootTiles;
+  if (!append)
+    return target;
+  SmallVector<unsigned> out = getLoops(outMap(root));
+  if (!rootTiles[out[0]].isFixed)
+    return append.emitError(
+        "cannot append rows that are not made sequence by sequence: expects each op that makes them to "
+        "use the loop over B");
+  OpFoldResult &offset = target[out[append.getRowDim()]].offset;
+  Value position = getPosition(b, append, index(rootTiles[out[0]].offset));
+  offset =
+      getConstantIntValue(offset) == 0 ? position : arith::AddIOp::create(b, loc, index(offset), position).getResult();
+  return target;
+}
+
+/// Erases `op`, whose result nobody reads any more; who asks for its sizes asks its destination.
+static void eraseUnread(RewriterBase &rewriter, linalg::GenericOp op) {
+  Value init = op.getDpsInits()[0];
+  for (Operation *user : llvm::make_early_inc_range(op->getUsers()))
+    if (auto dim = dyn_cast<tensor::DimOp>(user))
+      rewriter.modifyOpInPlace(dim, [&] { dim.getSourceMutable().assign(init); });
+  if (op->use_empty())
+    rewriter.eraseOp(op);
+}
+
+/// The append that nobody but takes the result of `op`, or null.
+static AppendKvOp getAppend(linalg::GenericOp op) {
+  SmallVector<OpOperand *> readers = getReaders(op);
+  return readers.size() == 1 ? dyn_cast<AppendKvOp>(readers[0]->getOwner()) : AppendKvOp();
+}
+
 LogicalResult StageTiler::run() {
-  b.setInsertionPoint(root);
+  AppendKvOp append = getAppend(root);
+  // The cache and its positions are there behind the rows.
+  b.setInsertionPoint(append ? append.getOperation() : root.getOperation());
   SmallVector<OpFoldResult> counts;
   SmallVector<unsigned> loops;
   SmallVector<int64_t> steps;
@@ -393,8 +431,14 @@ LogicalResult StageTiler::run() {
         llvm::map_to_vector(getLoops(outMap(root)), [&](unsigned loop) { return extents[loop]; });
     init = tensor::EmptyOp::create(b, loc, sizes, type.getElementType());
   }
+  if (append) {
+    assertPositionsFit(b, append);
+    init = append.getCache();
+  }
   auto forall = scf::ForallOp::create(b, loc, counts, ValueRange{init}, /*mapping=*/std::nullopt);
   forall->setAttr(kPlanName, plan);
+  if (append)
+    forall->setAttr(kInPlaceName, b.getUnitAttr());
   b.setInsertionPointToStart(forall.getBody());
   for (unsigned loop = 0; loop < root.getNumLoops(); ++loop) {
     LoopTile tile{b.getIndexAttr(0), extents[loop]};
@@ -429,18 +473,26 @@ LogicalResult StageTiler::run() {
     rootTiles.push_back(tile);
   }
   AffineMap out = outMap(root);
-  FailureOr<Value> result = make(root, slice(forall.getRegionIterArgs()[0], out, rootTiles));
+  FailureOr<SmallVector<LoopTile>> target = getTarget(append);
+  if (failed(target))
+    return failure();
+  FailureOr<Value> result = make(root, slice(forall.getRegionIterArgs()[0], out, *target));
   if (failed(result))
     return failure();
   SmallVector<OpFoldResult> offsets, sizes, ones;
   for (unsigned loop : getLoops(out)) {
-    offsets.push_back(rootTiles[loop].offset);
-    sizes.push_back(rootTiles[loop].size);
+    offsets.push_back((*target)[loop].offset);
+    sizes.push_back((*target)[loop].size);
     ones.push_back(b.getIndexAttr(1));
   }
   b.setInsertionPointToStart(forall.getTerminator().getBody());
   tensor::ParallelInsertSliceOp::create(b, loc, *result, forall.getRegionIterArgs()[0], offsets, sizes, ones);
-  b.replaceOp(root, forall.getResults());
+  if (!append) {
+    b.replaceOp(root, forall.getResults());
+    return success();
+  }
+  b.replaceOp(append, forall.getResults());
+  eraseUnread(b, root);
   return success();
 }
 
@@ -479,16 +531,6 @@ struct TileStages : attn::impl::AttnTileStagesPassBase<TileStages> {
     for (linalg::FillOp fill : fills)
       if (fill->use_empty())
         rewriter.eraseOp(fill);
-  }
-
-  /// Erases `op`, whose result nobody reads any more; who asks for its sizes asks its destination.
-  static void eraseUnread(RewriterBase &rewriter, linalg::GenericOp op) {
-    Value init = op.getDpsInits()[0];
-    for (Operation *user : llvm::make_early_inc_range(op->getUsers()))
-      if (auto dim = dyn_cast<tensor::DimOp>(user))
-        rewriter.modifyOpInPlace(dim, [&] { dim.getSourceMutable().assign(init); });
-    if (op->use_empty())
-      rewriter.eraseOp(op);
   }
 };
 } // namespace

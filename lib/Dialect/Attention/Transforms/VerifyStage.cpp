@@ -2,6 +2,7 @@
 // attn-verify-stage: what a stage promises to the next one, checked on the IR it leaves.
 //
 // Dialects of later stages are recognised by name: this room does not know them.
+#include "attn/Dialect/Attention/IR/Storage.h"
 #include "attn/Dialect/Attention/Transforms/Transforms.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -54,7 +55,7 @@ private:
 
   /// Named ops are attn.generic.
   LogicalResult verifyNormalize(Operation *op) {
-    if (isNamedOp(op)) {
+    if (isNamedOp(op) || isNamedStorageOp(op)) {
       InFlightDiagnostic diag = breach(op) << "allows no named attention op";
       diag.attachNote() << "attn-normalize should have replaced this";
       return diag;
@@ -78,9 +79,15 @@ private:
 
   /// Attention only on tiles, in a loop that says how large those are.
   LogicalResult verifyTile(Operation *op) {
-    if (isNamedOp(op) || isa<GenericOp>(op)) {
+    if (isa<AppendKvOp>(op)) {
+      InFlightDiagnostic diag = breach(op) << "allows no append as a whole";
+      diag.attachNote() << "attn-tile-stages should have replaced this";
+      return diag;
+    }
+    bool isNamed = isNamedOp(op) || isNamedStorageOp(op);
+    if (isNamed || isa<GenericOp>(op)) {
       InFlightDiagnostic diag = breach(op) << "allows attention ops on tiles only";
-      diag.attachNote() << (isNamedOp(op) ? "attn-normalize" : "attn-tile-and-fuse") << " should have replaced this";
+      diag.attachNote() << (isNamed ? "attn-normalize" : "attn-tile-and-fuse") << " should have replaced this";
       return diag;
     }
     if (!isTileOp(op))

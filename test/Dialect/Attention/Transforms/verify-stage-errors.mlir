@@ -37,6 +37,13 @@ func.func @no_plan(%q: tensor<5x8xf32>, %k: tensor<7x8xf32>, %v: tensor<7x4xf32>
 }
 
 //--- tile.mlir
+func.func @append(%rows: tensor<1x2x3x8xf32>, %cache: tensor<1x2x7x8xf32>, %at: tensor<1xi32>) -> tensor<1x2x7x8xf32> {
+  // expected-error @below {{stage 'tile' allows no append as a whole}}
+  // expected-note @below {{attn-tile-stages should have replaced this}}
+  %r = attn.append_kv %rows, %cache at(%at : tensor<1xi32>) : (tensor<1x2x3x8xf32>, tensor<1x2x7x8xf32>) -> tensor<1x2x7x8xf32>
+  return %r : tensor<1x2x7x8xf32>
+}
+
 func.func @not_tiled(%q: tensor<5x8xf32>, %k: tensor<7x8xf32>, %v: tensor<7x4xf32>, %o: tensor<5x4xf32>) -> tensor<5x4xf32> {
   // expected-error @below {{stage 'tile' allows attention ops on tiles only}}
   // expected-note @below {{attn-tile-and-fuse should have replaced this}}

@@ -5,16 +5,13 @@
 include "attn/Dialect/Attention/IR/AttentionAttrs.td"
 include "attn/Dialect/Attention/IR/AttentionDialect.td"
 include "attn/Dialect/Attention/IR/AttentionInterfaces.td"
+include "attn/Dialect/Attention/IR/AttentionTypes.td"
 include "mlir/IR/RegionKindInterface.td"
 include "mlir/Interfaces/ControlFlowInterfaces.td"
 include "mlir/Interfaces/DestinationStyleOpInterface.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
-class Attn_Op<string mnemonic, list<Trait> traits = []> : Op<Attn_Dialect, mnemonic, traits>;
-
-def Attn_Float : AnyTypeOf<[F16, BF16, F32, F64], "f16, bf16, f32 or f64">;
-def Attn_FloatTensor : RankedTensorOf<[Attn_Float]>;
 def Attn_Query4D : Type<And<[RankedTensorOf<[Attn_Float]>.predicate, HasAnyRankOfPred<[4]>]>,
                         "[B,H,N,D] (or [B,N,H,D]) tensor of f16, bf16, f32 or f64", "::mlir::RankedTensorType">;
 def Attn_Key4D : Type<Attn_Query4D.predicate, "[B,Hkv,M,D] (or [B,M,Hkv,D]) tensor of f16, bf16, f32 or f64",
@@ -103,8 +100,6 @@ def Attn_SdpaOp : Attn_Op<"sdpa", [Pure, AttrSizedOperandSegments,
   }];
 }
 
-class Attn_Tensor3D<string shape> : Type<And<[RankedTensorOf<[Attn_Float]>.predicate, HasAnyRankOfPred<[3]>]>,
-                                         shape # " tensor of f16, bf16, f32 or f64", "::mlir::RankedTensorType">;
 def Attn_Vector : Type<And<[RankedTensorOf<[Attn_Float]>.predicate, HasAnyRankOfPred<[1]>]>,
                        "[D] tensor of f16, bf16, f32 or f64", "::mlir::RankedTensorType">;
 

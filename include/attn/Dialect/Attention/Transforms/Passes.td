@@ -14,7 +14,9 @@ def AttnNormalizePass : InterfacePass<"attn-normalize", "::mlir::FunctionOpInter
     * scale is explicit, bias is a score operand that the score region adds, a boolean mask is a mask operand, and causal
       is a mask region `j <= i` or `j <= i + (M - N)`;
     * `attn.additive` has the similarity region `weight * tanh(q + k)`;
-    * `attn.rope` is an elementwise `linalg.generic` that reads the other element of a pair by `tensor.extract`;
+    * `attn.rope` is an elementwise `linalg.generic` that reads the other element of a pair by `tensor.extract`, and
+      `attn.gather_pages` one that reads pages;
+    * `attn.append_kv` stays, with assertions;
     * a score that is `select(c, s, -inf)`, or the other way round, where c does not see the score, is s with c in the mask;
     * sizes that types leave open and the op needs to be equal are asserted (`cf.assert`, "'key' and 'value' agree on M"),
       those of each `attn.generic` and linalg op too. The op then carries `attn.checked`, and a second run adds nothing.
@@ -29,14 +31,16 @@ def AttnDecomposeNaivelyPass : InterfacePass<"attn-decompose-naively", "::mlir::
   let summary = "Write attention as one linalg.generic for each step of its definition";
   let description = [{
     **Takes** `attn.generic`, `attn.online`, `attn.weights`, `attn.merge` and `attn.finalize`, with any normalizer, region
-    and result. **Leaves** `linalg.fill`, `linalg.generic` and slices on tensors, which upstream's passes bufferise and
-    lower. Reductions over keys run in ascending order.
+    and result, and `attn.append_kv`. **Leaves** `linalg.fill`, `linalg.generic` and slices on tensors, which upstream's
+    passes bufferise and lower. Reductions over keys run in ascending order; of `attn.append_kv` an `scf.for` inserts the
+    rows of one sequence after the other, behind an assertion that they fit.
     **Cost**: the whole N x M score matrix, three times. It is what other lowerings are tested against, and the seed of an
     unfused plan.
     **Fails** on named ops: run attn-normalize first.
     (example: test/Dialect/Attention/Transforms/decompose-naively.mlir @softmax)
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",
+                           "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
                            "::mlir::tensor::TensorDialect"];
 }
 
@@ -89,7 +93,12 @@ def AttnPlanStagesPass : InterfacePass<"attn-plan-stages", "::mlir::FunctionOpIn
 
     An elementwise op that makes an operand of attention out of what is stored has no plan: it is made in the tiles of the
     attention (attn-tile-and-fuse). One that reads what a stage computed is made there, or is a stage, so that it is
-    computed once.
+    computed once. What only picks elements of a table (pages of a cache) is never a stage.
+
+    The rows of an `attn.append_kv` are the last op of a stage: the elementwise op that makes them, or a copy of them. The
+    cache is stored, before and after.
+    **Fails** for an `attn.append_kv` whose cache is no argument of the function, is used by anybody else, or is not
+    returned: it could not be updated in place.
     **Fails** for a `linalg.generic` beside attention with more than one result, a result of rank 0, an input whose
     dimensions are not loops of their own, or arithmetic in 16 bits.
     (example: test/Dialect/Attention/Transforms/plan-stages.mlir @projection)
@@ -108,13 +117,16 @@ def AttnTileStagesPass : InterfacePass<"attn-tile-stages", "::mlir::FunctionOpIn
     carries the plan, over the outer dimensions of its result and tiles of rows (and, of a product, columns). Inside: the
     stage's ops on tiles, in scratch of static size, the last one into a slice of the result. A contraction packs a block
     of its right operand (`attn.role = "pack"`), in rows of columns whichever way it is stored, and adds its product with
-    the rows (`attn.role = "product"`) to an accumulator tile; other ops have `attn.role = "stage"`.
+    the rows (`attn.role = "product"`) to an accumulator tile; other ops have `attn.role = "stage"`. A stage of rows that
+    an `attn.append_kv` takes writes into a slice of the cache, from the position of its sequence on, and its loop carries
+    `attn.in_place`; that all positions fit is asserted by a loop in front.
     **Fails** where an op cannot be made tile by tile: a dimension of unknown size that would be whole in each tile.
     **Source**: Goto and van de Geijn 2008, sec. 4 (a packed block of one operand in cache).
     (example: test/Dialect/Attention/Transforms/tile-stages.mlir @projection)
   }];
   let dependentDialects = ["::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
-                           "::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
+                           "::mlir::cf::ControlFlowDialect", "::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect"];
 }
 
 def AttnExplainMasksPass : Pass<"attn-explain-masks"> {
