@@ -40,7 +40,9 @@ def split_types(text):
 def types_of(example):
     types = {}
     listed = r"((?:%\w+,\s*)*%\w+) : ((?:tensor<[^>]*>|index|[if]\d+)(?:,\s*[^%()]*?)?)(?=\))"
-    named = r"attn\.(?:sdpa|additive|rope|multi_head|append_kv|gather_pages) ((?:%\w+, )*%\w+).*?: \(([^)]*)\)\s*->"
+    named = (
+        r"attn\.(?:sdpa|additive|rope|multi_head|append_kv|gather_pages|packed) ((?:%\w+, )*%\w+).*?: \(([^)]*)\)\s*->"
+    )
     for names, kinds in re.findall(listed, example) + re.findall(named, example, re.S):
         types.update(zip(re.findall(r"%\w+", names), split_types(kinds), strict=True))
     for name, kind in re.findall(r"\b\w+ (%\w+) : (tensor<[^>]*>)", example):
@@ -51,7 +53,7 @@ def types_of(example):
 def wrap(example, name):
     if example.startswith("#"):
         return f"func.func private @{name}() attributes {{example = {example.strip()}}}\n"
-    ops = "sdpa|additive|rope|multi_head|append_kv|gather_pages|generic|online|weights|num_splits|merge|finalize"
+    ops = "sdpa|additive|rope|multi_head|append_kv|gather_pages|packed|generic|online|weights|num_splits|merge|finalize"
     if not re.search(rf"attn\.({ops})\b", example):
         body = example.rstrip() + ("" if "attn.yield" in example else "\nattn.yield %keep : i1")
         return REGION.format(name=name, body=textwrap.indent(body, "      "))

@@ -77,6 +77,8 @@ struct AttnNormalizePass : attn::impl::AttnNormalizePassBase<AttnNormalizePass> 
         normalize(rewriter, multiHead);
       else if (auto gather = dyn_cast<GatherPagesOp>(op))
         normalize(rewriter, gather);
+      else if (auto packed = dyn_cast<PackedOp>(op))
+        normalize(rewriter, packed);
       else
         normalize(rewriter, cast<RopeOp>(op));
     }

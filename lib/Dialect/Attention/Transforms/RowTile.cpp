@@ -42,6 +42,8 @@ RowTile RowTile::makeShort(int64_t rows) const {
   tile.plan = PlanAttr::get(plan.getContext(), plan.getAlgorithm(), plan.getOrientation(), rows, /*shortRows=*/0,
                             plan.getKeys(), plan.getLanes(), plan.getRegisterTile(), plan.getPrecision(),
                             plan.getSplitKeys(), plan.getWarps(), plan.getStages());
+  // Scratch of the whole rows is another size, and elsewhere.
+  tile.produced.clear();
   return tile;
 }
 
@@ -90,8 +92,15 @@ void RowTile::getSlice(AffineMap map, const KeyTile *keys, SmallVectorImpl<OpFol
 }
 
 TileOperand RowTile::slice(Value tensor, AffineMap map, const KeyTile *keys) {
-  if (linalg::GenericOp producer = getElementwiseProducer(tensor))
-    return produce(producer, map, keys);
+  if (linalg::GenericOp producer = getElementwiseProducer(tensor)) {
+    if (keys)
+      return produce(producer, map, keys);
+    if (const TileOperand *known = findProduced(producer, map))
+      return *known;
+    TileOperand made = produce(producer, map, keys);
+    produced[{producer, map}] = made;
+    return made;
+  }
   SmallVector<OpFoldResult> offsets, sliceSizes, strides;
   getSlice(map, keys, offsets, sliceSizes, strides);
   SmallVector<unsigned> remaining;
@@ -105,6 +114,20 @@ TileOperand RowTile::slice(Value tensor, AffineMap map, const KeyTile *keys) {
   auto type = RankedTensorType::get(shape, getElementTypeOrSelf(tensor.getType()));
   Value result = tensor::ExtractSliceOp::create(rewriter, loc, type, tensor, offsets, sliceSizes, strides);
   return {result, getMap(remaining)};
+}
+
+const TileOperand *RowTile::findProduced(linalg::GenericOp producer, AffineMap map) {
+  auto it = produced.find({producer, map});
+  if (it == produced.end())
+    return nullptr;
+  Operation *made = it->second.value.getDefiningOp();
+  Block *here = rewriter.getInsertionBlock();
+  if (made->getBlock() == here) {
+    auto point = rewriter.getInsertionPoint();
+    return point == here->end() || made->isBeforeInBlock(&*point) ? &it->second : nullptr;
+  }
+  Operation *around = made->getBlock()->findAncestorOpInBlock(*here->getParentOp());
+  return around && made->isBeforeInBlock(around) ? &it->second : nullptr;
 }
 
 TileOperand RowTile::produce(linalg::GenericOp producer, AffineMap map, const KeyTile *keys) {

@@ -109,8 +109,12 @@ public:
 private:
   /// Role `produce`: the part of the result of `producer`, an operand with this map, that `slice` is asked for.
   TileOperand produce(mlir::linalg::GenericOp producer, mlir::AffineMap map, const KeyTile *keys);
+  /// What produce() made of `producer` where that can be seen from here; null if there is none.
+  const TileOperand *findProduced(mlir::linalg::GenericOp producer, mlir::AffineMap map);
 
   llvm::DenseMap<unsigned, mlir::Value> fixed;
+  /// Parts over rows that were produced before, by producer: several readers share one.
+  llvm::DenseMap<std::pair<mlir::Operation *, mlir::AffineMap>, TileOperand> produced;
 };
 
 /// Name of the attribute that says which operand of attn.generic, by the number of its map, is packed.

@@ -14,6 +14,9 @@ namespace attn {
 /// Replaces `op` by an elementwise linalg.generic and assertions for what types leave open.
 void normalize(mlir::RewriterBase &rewriter, GatherPagesOp op);
 
+/// Replaces `op` by the attn.generic of all rows and keys, whose mask keeps what is of one sequence.
+GenericOp normalize(mlir::RewriterBase &rewriter, PackedOp op);
+
 /// Asserts what types leave open of `op`, which stays.
 void assertAppendSizes(mlir::RewriterBase &rewriter, AppendKvOp op);
 

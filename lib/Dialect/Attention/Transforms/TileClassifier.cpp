@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "TileClassifier.h"
 
+#include "Producers.h"
 #include "attn/Analysis/RangeForms.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -123,7 +124,17 @@ RangeOfValues TileClassifier::getPosition(unsigned loop, const KeyTile *keys) {
 
 RangeOfValues TileClassifier::getOperandRange(unsigned number, const KeyTile *keys) {
   SmallVector<Value> lower, upper;
-  Value one = arithmetic.index(1);
+  Value one = arithmetic.index(1), operand = tile.op.getMaskOperands()[number];
+  // Of what an elementwise op makes the part that the tile needs is made, and searched as a whole.
+  if (getElementwiseProducer(operand)) {
+    TileOperand part = tile.slice(operand, bounds.getMaskMap(number), keys);
+    for (AffineExpr expr : part.map.getResults()) {
+      bool isKey = cast<AffineDimExpr>(expr).getPosition() == static_cast<unsigned>(tile.loops.key);
+      lower.push_back(arithmetic.index(0));
+      upper.push_back(tile.index(isKey ? keys->count : tile.numRows));
+    }
+    return search(part.value, lower, upper, /*mayBeEmpty=*/false);
+  }
   for (AffineExpr expr : bounds.getMaskMap(number).getResults()) {
     unsigned loop = cast<AffineDimExpr>(expr).getPosition();
     bool isKey = loop == static_cast<unsigned>(tile.loops.key);
@@ -132,7 +143,7 @@ RangeOfValues TileClassifier::getOperandRange(unsigned number, const KeyTile *ke
     lower.push_back(start);
     upper.push_back(tile.isFixed(loop) ? Value() : rewriter.createOrFold<arith::AddIOp>(loc, start, count));
   }
-  return search(tile.op.getMaskOperands()[number], lower, upper, /*mayBeEmpty=*/false);
+  return search(operand, lower, upper, /*mayBeEmpty=*/false);
 }
 
 RangeOfValues TileClassifier::getTableRange(tensor::ExtractOp extract, const KeyTile *keys) {

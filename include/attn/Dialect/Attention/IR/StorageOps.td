@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// Named ops about where keys and values are kept: caches that grow in place, caches in pages.
+// Named ops about where keys and values are kept: caches that grow in place, caches in pages, sequences side by side.
 #ifndef ATTN_DIALECT_ATTENTION_IR_STORAGEOPS_TD
 #define ATTN_DIALECT_ATTENTION_IR_STORAGEOPS_TD
 
@@ -108,6 +108,60 @@ def Attn_GatherPagesOp : Attn_Op<"gather_pages", [Pure, DeclareOpInterfaceMethod
     unsigned getRowDim() { return getLayout() == Layout::BHND ? 2 : 1; }
     int64_t getPageRows() { return getPages().getType().getDimSize(getRowDim()); }
   }];
+}
+
+def Attn_PackedOp : Attn_Op<"packed", [Pure, DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface,
+                                                                      ["reifyResultShapes"]>]> {
+  let summary = "Scaled dot-product attention of sequences of unequal lengths, packed side by side";
+  let description = [{
+    A ragged batch: the rows of all sequences follow each other in one tensor, without padding. Sequence s of S has the query
+    rows from `rows[s]` up to `rows[s + 1]` and the key rows from `keys[s]` up to `keys[s + 1]`, N_s and M_s of them, and
+    attends to itself only. For query row i of sequence s, the row number `i' = i - rows[s]` of it, and
+    `g(h) = h / (H / Hkv)`:
+
+        s[j]     = scale * sum_d Q[i,h,d] * K[j,g(h),d]
+        keep[j]  = keys[s] <= j < keys[s + 1] and causal(i', j - keys[s])
+        O[i,h,:] = sum_{j kept} softmax(s)[j] * V[j,g(h),:]
+
+    where `causal(top_left)` keeps `j' <= i'` and `causal(bottom_right)` keeps `j' <= i' + M_s - N_s`. Only key tiles with
+    keys of a row tile's own sequences are computed.
+
+    **Shapes** (elements): Q `[N,H,D]`, K `[M,Hkv,D]`, V `[M,Hkv,Dv]`, out `[N,H,Dv]`, rows and keys `[S + 1]`: lengths added
+    up, from 0. `lse` is `[H,N]`. N and M count the rows of all sequences.
+
+    **Numbers**: as attn.sdpa.
+
+    **Edges**: a sequence without keys gives zeros and `lse = -inf`, as do rows beyond the last sequence. At most 65535
+    sequences. Sums that descend, or that leave the tensors, choose other keys, but never reach beyond a tensor.
+
+    **Constraints**
+    * C1 Q and K agree on D.
+    * C2 K and V agree on M and Hkv; H is a multiple of Hkv.
+    * C3 rows and keys agree on S + 1, from 1 to 65536.
+    * C4 result kinds are `out` first, then `lse` if it is asked for, one result type each.
+    * C5 results have the shapes above; `out` has the element type of Q, `lse` the accumulator type.
+    * C6 Q, K and V have one element type.
+    * C7 without `scale`, D is static and not 0.
+
+    **Source**: Dao et al. 2022, the interface `flash_attn_varlen_func` of its software (`cu_seqlens_q`, `cu_seqlens_k`).
+
+    ```mlir
+    %o, %lse = attn.packed %q, %k, %v rows(%r : tensor<?xi32>) keys(%s : tensor<?xi32>) causal(bottom_right)
+       returns(out, lse) : (tensor<?x8x64xf32>, tensor<?x2x64xf32>, tensor<?x2x64xf32>)
+       -> tensor<?x8x64xf32>, tensor<8x?xf32>
+    ```
+  }];
+  let arguments = (ins Attn_Tensor3D<"[N,H,D]">:$query, Attn_Tensor3D<"[M,Hkv,D]">:$key,
+                       Attn_Tensor3D<"[M,Hkv,Dv]">:$value, Attn_Integers<1, "[S + 1]">:$rows,
+                       Attn_Integers<1, "[S + 1]">:$keys, OptionalAttr<Attn_CausalKindAttr>:$causal,
+                       OptionalAttr<F64Attr>:$scale, Attn_ResultKindArrayAttr:$result_kinds);
+  let results = (outs Variadic<Attn_FloatTensor>:$results);
+  let assemblyFormat = [{
+    $query `,` $key `,` $value `rows` `(` $rows `:` type($rows) `)` `keys` `(` $keys `:` type($keys) `)`
+    `` custom<CausalClause>($causal) (`scale` `(` $scale^ `)`)? `` custom<Returns>($result_kinds) attr-dict
+    `:` `(` type($query) `,` type($key) `,` type($value) `)` `->` type($results)
+  }];
+  let hasVerifier = 1;
 }
 
 #endif // ATTN_DIALECT_ATTENTION_IR_STORAGEOPS_TD

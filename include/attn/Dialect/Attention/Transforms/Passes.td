@@ -16,6 +16,9 @@ def AttnNormalizePass : InterfacePass<"attn-normalize", "::mlir::FunctionOpInter
     * `attn.additive` has the similarity region `weight * tanh(q + k)`;
     * `attn.rope` is an elementwise `linalg.generic` that reads the other element of a pair by `tensor.extract`, and
       `attn.gather_pages` one that reads pages;
+    * `attn.packed` is one `attn.generic` over the rows and keys of all sequences, with two mask operands over rows: from
+      which key to which key a row may look, causal included. They are elementwise `linalg.generic` of a third one, which
+      finds the sequence of a row by bisection;
     * `attn.append_kv` stays, with assertions;
     * a score that is `select(c, s, -inf)`, or the other way round, where c does not see the score, is s with c in the mask;
     * sizes that types leave open and the op needs to be equal are asserted (`cf.assert`, "'key' and 'value' agree on M"),
