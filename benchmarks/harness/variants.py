@@ -13,8 +13,8 @@ SIZES = {"B": 1, "H": 12, "N": 1024, "M": 1024, "D": 64, "Dv": 64}
 WINDOW = 256
 CAUSAL = ["%keep = arith.cmpi sle, %j, %i : index"]
 #: name: clauses of attn.generic. `results` beside out, `normalizer`, `ins` (more operands: role, name, type, map),
-#: lines of the score and mask regions (%s, %i and %j are there; they define %result and %keep), and
-#: `one_key_head` for K and V without a dimension of heads.
+#: lines of the score and mask regions (%s, %i and %j are there; they define %result and %keep), `one_key_head` for
+#: K and V without a dimension of heads, and `pages` for K and V in pages of so many rows, in random order.
 VARIANTS = {
     "plain": {},
     "lse": {"results": ["lse"]},
@@ -24,6 +24,7 @@ VARIANTS = {
     "identity (linear)": {"normalizer": "identity"},
     "weights": {"results": ["weights"]},
     "one key head (MQA)": {"one_key_head": True},
+    "pages of 16": {"pages": 16},
     "softcap": {
         "score": [
             "%inverse = arith.constant 0.02 : f32",
@@ -104,7 +105,12 @@ def text(variant, dtype):
         k, v = (kernels.tensor(["?", "?", SIZES[size]], dtype) for size in ["D", "Dv"])
         maps[1:] = [map_of("b, j, d"), map_of("b, j, e")]
     arguments = [("q", q), ("k", k), ("v", v)]
-    clauses = ""
+    clauses = gathered = ""
+    if page := variant.get("pages"):
+        stored = [kernels.tensor(["?", heads, page, SIZES[size]], dtype) for size in ["D", "Dv"]]
+        arguments[1:] = [("k_pages", stored[0]), ("v_pages", stored[1]), ("table", "tensor<?x?xi32>")]
+        for name, kind, whole in zip("kv", stored, [k, v], strict=True):
+            gathered += f"  %{name} = attn.gather_pages %{name}_pages, %table : ({kind}, tensor<?x?xi32>) -> {whole}\n"
     blocks = {"similarity": ["%x: f32", "%y: f32"], "score": ["%s: f32"], "mask": []}
     for role in ROLES:
         listed = [(name, kind.format(**SIZES), places) for r, name, kind, places in variant.get("ins", []) if r == role]
@@ -127,7 +133,7 @@ def text(variant, dtype):
         maps.append(map_of(places.get(name, "b, h, i")))
     normalizer = variant.get("normalizer", "softmax")
     scale = 1.0 if "similarity" in variant else SIZES["D"] ** -0.5
-    body = f"""  %c0 = arith.constant 0 : index
+    body = f"""{gathered}  %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
   %c2 = arith.constant 2 : index
   %b = tensor.dim %q, %c0 : {q}
@@ -150,11 +156,16 @@ def shape_options(source):
     """--shape for every argument whose type leaves a size open."""
     sizes = {"b": SIZES["B"], "i": SIZES["N"], "j": SIZES["M"]}
     options = []
+    if page := re.search(r"%k_pages: tensor<\?x\d+x(\d+)x", source):
+        sizes["r"] = SIZES["M"] // int(page[1])
+        sizes["p"] = SIZES["B"] * sizes["r"]
+        options.append(f"--fill=table=0..{sizes['p']}")
     for name, kind in re.findall(r"%(\w+): tensor<([^>]*)> \{attn.name", source):
         dims = kind.split("x")[:-1]
         if "?" not in dims:
             continue
-        open_sizes = {"q": "bi", "k": "bj", "v": "bj", "bias_tensor": "ij", "kept_tensor": "ij"}[name]
+        open_sizes = {"q": "bi", "k": "bj", "v": "bj", "bias_tensor": "ij", "kept_tensor": "ij"}
+        open_sizes = (open_sizes | {"k_pages": "p", "v_pages": "p", "table": "br"})[name]
         filled = iter(sizes[letter] for letter in open_sizes)
         options.append(f"--shape={name}=" + "x".join(str(next(filled)) if dim == "?" else dim for dim in dims))
     return options
