@@ -26,7 +26,7 @@ FEATURES = {
     "mask": ["none", "causal", "window", "lengths", "documents", "truth values", "by score"],
     "score": ["plain", "bias", "softcap", "slopes by head", "table"],
     "normalizer": ["softmax", "softmax_sink", "sigmoid", "identity"],
-    "results": ["out", "lse", "max", "entropy", "weights"],
+    "results": ["out", "lse", "max", "entropy", "weights", "top-k"],
     "threads": ["1", "2"],
     "processor": ["x86-64-v4", "x86-64-v2", "x86-64-v3", "znver4"],
 }
@@ -38,7 +38,7 @@ REFUSED = {
 }
 REFUSED[("processor", "x86-64-v2"), ("type", "f16")] = "converting f16 takes instructions"
 
-BATCH, KEYS, WIDTH = 2, 133, 16
+BATCH, KEYS, WIDTH, RANKS = 2, 133, 16, 5
 
 
 def key_of(a, b):
@@ -58,7 +58,7 @@ class Kernel:
         heads = {"equal": (3, 1), "grouped": (2, 3), "one key head": (1, 3)}[choice["heads"]]
         rows = int(choice["rows"])
         dv = WIDTH if choice["head sizes"] == "Dv = D" else 24
-        self.size = {"b": BATCH, "h": heads[0], "g": heads[1], "i": rows, "j": KEYS, "d": WIDTH, "e": dv}
+        self.size = {"b": BATCH, "h": heads[0], "g": heads[1], "i": rows, "j": KEYS, "d": WIDTH, "e": dv, "k": RANKS}
         self.unknown = set("bij") if choice["sizes"] == "unknown" else set()
         self.loops = "bhgijde"
         if choice["heads"] == "equal":
@@ -193,8 +193,10 @@ class Kernel:
         rows = self.only("bhgi")
         out = self.only("bihge") if self.choice["layout"] == "bnhd" else self.only("bhgie")
         results = [("out", out, self.element)]
-        if self.choice["results"] != "out":
-            kind = self.choice["results"]
+        kind = self.choice["results"]
+        if kind == "top-k":
+            results += [("topk_values", rows + "k", "f32"), ("topk_indices", rows + "k", "i32")]
+        elif kind != "out":
             results.append((kind, rows + ("j" if kind == "weights" else ""), "f32"))
         outs, types, names, maps = [], [], [], [m for *_, m in self.contracted]
         for group in (self.score_in, self.mask_in, self.sink_in):
@@ -204,7 +206,7 @@ class Kernel:
             dims.append(f"%init{number} = tensor.empty({given}) : {self.tensor(loops, element)}")
             outs.append(f"{kind} %init{number} : {self.tensor(loops, element)}")
             types.append(self.tensor(loops, element))
-            maps.append(self.map(loops))
+            maps.append(self.map(loops.rstrip("k")))  # ranks are no loop
             names.append("%r" if len(results) == 1 else f"%r#{number}")
 
         def role(word, entries):
@@ -224,7 +226,7 @@ class Kernel:
         text = f"func.func @kernel({', '.join(self.arguments)})\n    -> ("
         text += ", ".join(f'{t} {{attn.name = "{r[0]}"}}' for t, r in zip(types, results, strict=True)) + ") {\n"
         text += "".join(f"  {line}\n" for line in dims)
-        text += f"  %r{'' if len(results) == 1 else ':2'} = attn.generic ins("
+        text += f"  %r{'' if len(results) == 1 else f':{len(results)}'} = attn.generic ins("
         text += ", ".join(c[0] for c in self.contracted) + " : " + ", ".join(c[1] for c in self.contracted) + ")\n"
         text += role("score_ins", self.score_in) + role("mask_ins", self.mask_in) + role("normalizer_ins", self.sink_in)
         text += role("captures", self.captures)
@@ -298,8 +300,8 @@ def table(kernels):
         "held against float64 within the budget of [Numerics](Numerics.md); else the choices that are refused, and",
         f"below by which words. {sum(1 for _ in all_pairs())} pairs, {len(REFUSED)} of them refused, the others in"
         f" {len(kernels)} kernels. `utils/combinations.py`",
-        "writes kernels and page; `test/Docs/combinations-1.test` and `-2` run them again. f64 and top-k are refused",
-        "whatever goes with them.",
+        "writes kernels and page; `test/Docs/combinations-1.test` and `-2` run them again. f64 is refused",
+        "whatever goes with it.",
         "",
         "| feature | choices |",
         "|---|---|",

@@ -12,9 +12,10 @@ from harness import Problem, kernels, report, report_parts, rounds
 SIZES = {"B": 1, "H": 12, "N": 1024, "M": 1024, "D": 64, "Dv": 64}
 WINDOW = 256
 CAUSAL = ["%keep = arith.cmpi sle, %j, %i : index"]
-#: name: clauses of attn.generic. `results` beside out, `normalizer`, `ins` (more operands: role, name, type, map),
-#: lines of the score and mask regions (%s, %i and %j are there; they define %result and %keep), `one_key_head` for
-#: K and V without a dimension of heads, and `pages` for K and V in pages of so many rows, in random order.
+#: name: clauses of attn.generic. `results` beside out, `ranks` of top-k, `normalizer`, `ins` (more operands: role,
+#: name, type, map), lines of the score and mask regions (%s, %i and %j are there; they define %result and %keep),
+#: `one_key_head` for K and V without a dimension of heads, and `pages` for K and V in pages of so many rows, in random
+#: order.
 VARIANTS = {
     "plain": {},
     "lse": {"results": ["lse"]},
@@ -23,6 +24,8 @@ VARIANTS = {
     "sigmoid": {"normalizer": "sigmoid"},
     "identity (linear)": {"normalizer": "identity"},
     "weights": {"results": ["weights"]},
+    "top 8": {"results": ["topk_values", "topk_indices"], "ranks": 8},
+    "top 64": {"results": ["topk_values", "topk_indices"], "ranks": 64},
     "one key head (MQA)": {"one_key_head": True},
     "pages of 16": {"pages": 16},
     "softcap": {
@@ -121,6 +124,8 @@ def text(variant, dtype):
             if role in blocks:
                 blocks[role].append(f"%{name}: {kind.rstrip('>').rsplit('x', 1)[1]}")
     kinds = {"out": out, "weights": kernels.tensor(["?", heads, "?", "?"], "f32")}
+    for name, element in [("topk_values", "f32"), ("topk_indices", "i32")]:
+        kinds[name] = kernels.tensor(["?", heads, "?", variant.get("ranks")], element)
     places = {"out": "b, h, i, e", "weights": "b, h, i, j"}
     results = ["out", *variant.get("results", [])]
     inits, outs, types = [], [], []

@@ -165,11 +165,14 @@ private:
     }
     if (choice.chance(15))
       results.push_back({"weights", draft.accumulator, ordered(join(rows, {"j"}))});
-    if (choice.chance(1)) {
-      int64_t count = choice.between(1, 3);
-      results.push_back({"topk_values", draft.accumulator, rows, count});
-      results.push_back({"topk_indices", "i32", rows, count});
-      draft.kernel.expected.push_back(RefusalKind::TopK);
+    if (choice.chance(12)) {
+      int64_t count = choice.chance(1) ? 65 : choice.of({1, 2, 3, 5, 8, 17, 64});
+      std::string index = choice.of({"i32", "i32", "i64"});
+      Loops loops = ordered(rows);
+      results.push_back({"topk_values", draft.accumulator, loops, count});
+      results.push_back({"topk_indices", index, loops, count});
+      if (count > 64)
+        draft.kernel.expected.push_back(RefusalKind::TopK);
     }
     if (normalizer == "#attn.softmax_sink")
       addSink();

@@ -8,7 +8,7 @@ using namespace attn;
 llvm::ArrayRef<Refusal> attn::getRefusals() {
   static constexpr Refusal refusals[] = {
       {RefusalKind::UnknownHeadSize, "cannot plan with 'D", "registers are assigned to D and Dv when compiling"},
-      {RefusalKind::TopK, "cannot be compiled yet: ask for 'weights' and rank them", "top-k is not compiled so far"},
+      {RefusalKind::TopK, "cannot tile result 'topk_values' with k", "lists of a row tile shall stay in L1"},
       {RefusalKind::UnknownHeads, "cannot compile grouped heads of an unknown number of key heads",
        "a dimension that is the product of two unknown sizes has no strides"},
       {RefusalKind::Float64, "of f64 has no polynomial form here", "functions in registers are polynomials of f32"},

@@ -22,6 +22,8 @@ public:
   FuzzKernel make() {
     chooseSizes();
     addArguments();
+    if (choice.chance(12))
+      topK = choice.of({1, 2, 4, 8, 64});
     kernel.text = printFunction(writeOp());
     kernel.reference = printFunction(writeMeaning());
     return std::move(kernel);
@@ -29,7 +31,8 @@ public:
 
 private:
   std::map<std::string, int64_t> &sizes() { return kernel.sizes; }
-  int64_t size(const std::string &loop) { return kernel.sizes.at(loop); }
+  /// The ranks of top-k are no loop.
+  int64_t size(const std::string &loop) { return loop == "k" ? topK : kernel.sizes.at(loop); }
 
   void chooseSizes() {
     sizes()["b"] = choice.chance(70) ? -1 : choice.between(choice.chance(10) ? 0 : 1, 2);
@@ -114,6 +117,9 @@ private:
       types.push_back(resultType(lseExtents(), accumulator));
     if (hasWeights)
       types.push_back(resultType(weightExtents(), accumulator));
+    if (topK)
+      for (const std::string &of : {accumulator, std::string("i32")})
+        types.push_back(resultType({{{"b"}, 1}, {{"h", "g"}, 1}, {{"i"}, 1}, {{}, topK}}, of));
     return types;
   }
 
@@ -126,6 +132,8 @@ private:
       names.push_back("lse");
     if (hasWeights)
       names.push_back("weights");
+    if (topK)
+      names.insert(names.end(), {"topk_values", "topk_indices"});
     for (auto [result, name] : llvm::zip_equal(results, names))
       result += " {attn.name = \"" + name + "\"}";
     return "func.func @kernel(" + llvm::join(parameters, ",\n                  ") + ")\n    -> (" +
@@ -148,8 +156,9 @@ private:
       text += " layout(bnhd)";
     if (!scale.empty())
       text += " scale(" + scale + ")";
-    if (hasLse || hasWeights)
-      text += std::string(" returns(out") + (hasLse ? ", lse" : "") + (hasWeights ? ", weights" : "") + ")";
+    if (hasLse || hasWeights || topK)
+      text += std::string(" returns(out") + (hasLse ? ", lse" : "") + (hasWeights ? ", weights" : "") +
+              (topK ? ", topk_values, topk_indices" : "") + ")";
     return text + "\n     : (" + type(0) + ", " + type(1) + ", " + type(2) + ") -> " + llvm::join(types, ", ") +
            "\n  return " + llvm::join(values, ", ") + " : " + llvm::join(types, ", ") + "\n";
   }
@@ -279,6 +288,15 @@ private:
       outs.push_back("weights " + empty("%weights", pairs, accumulator, weightsType) + " : " + weightsType);
       maps.push_back(map(pairs));
     }
+    std::string topKTypes[2];
+    for (int n = 0; topK && n < 2; ++n) {
+      Texts ranked = rows;
+      ranked.push_back("k");
+      const char *kind = n == 0 ? "topk_values" : "topk_indices";
+      outs.push_back(kind + (" " + empty("%" + std::string(kind), ranked, n == 0 ? accumulator : "i32", topKTypes[n])) +
+                     " : " + topKTypes[n]);
+      maps.push_back(map(rows));
+    }
     Texts captures{"%G", "%diagonal"}, captureTypes{"index", "index"}, block{"%group: index", "%shift: index"};
     for (std::optional<size_t> argument : {bias, mask})
       if (argument) {
@@ -309,6 +327,10 @@ private:
       inner.push_back(weightsType);
       groups.push_back("[[0], [1, 2], [3], [4]]");
     }
+    for (int n = 0; topK && n < 2; ++n) {
+      inner.push_back(topKTypes[n]);
+      groups.push_back("[[0], [1, 2], [3], [4]]");
+    }
     for (size_t n = 0; n < types.size(); ++n) {
       std::string result = outs.size() == 1 ? "%r" : "%r#" + std::to_string(n);
       values.push_back("%joined" + std::to_string(n));
@@ -323,6 +345,8 @@ private:
   bool isBnhd = false, hasLse = false, hasWeights = false;
   std::string causal, element, accumulator, scale;
   std::optional<size_t> bias, mask;
+  /// k, 0 without top-k.
+  int64_t topK = 0;
 };
 } // namespace
 

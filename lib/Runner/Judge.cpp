@@ -122,9 +122,14 @@ FailureOr<bool> Judge::compare(const KernelSignature &signature, const Arguments
     allPassed &= comparison.passed();
   };
   size_t number = 0;
-  // Values of a top-k wait here for the indices of the same op, which follow.
-  std::optional<std::pair<std::string, std::vector<double>>> topKValues;
   SmallVector<BlockArgument> updated = getUpdatedArguments(function);
+  // Top-k results wait here for the other one of the same op.
+  struct Waiting {
+    std::string name;
+    ResultKind kind;
+    std::vector<double> values;
+  };
+  std::map<const EvaluatedOp *, Waiting> waiting;
   for (auto [index, argument] : llvm::enumerate(signature.arguments)) {
     if (!argument.isWritten())
       continue;
@@ -147,14 +152,18 @@ FailureOr<bool> Judge::compare(const KernelSignature &signature, const Arguments
       return function.emitError() << "expects other sizes for '" << argument.name << "' than the kernel accepted";
     reference::Tensor computed(expected.sizes);
     computed.values = buffer.getValues();
-    if (expected.origin && expected.kind == ResultKind::TopkIndices && topKValues) {
-      report(topKValues->first + ", " + argument.name,
-             compareTopK(*expected.origin, std::move(topKValues->second), computed.values));
-      topKValues.reset();
-      continue;
-    }
-    if (expected.origin && expected.kind == ResultKind::TopkValues) {
-      topKValues = {argument.name, std::move(computed.values)};
+    if (expected.origin && isTopK(expected.kind)) {
+      auto [other, isFirst] = waiting.try_emplace(expected.origin.get(), Waiting{argument.name, expected.kind, {}});
+      if (isFirst) {
+        other->second.values = std::move(computed.values);
+        continue;
+      }
+      std::vector<double> &before = other->second.values;
+      bool areValues = expected.kind == ResultKind::TopkValues;
+      report(other->second.name + ", " + argument.name,
+             areValues ? compareTopK(*expected.origin, std::move(computed.values), before)
+                       : compareTopK(*expected.origin, std::move(before), computed.values));
+      waiting.erase(other);
       continue;
     }
     // What is appended is copied, unless it was computed.
@@ -167,5 +176,8 @@ FailureOr<bool> Judge::compare(const KernelSignature &signature, const Arguments
       tolerance.values = expected.tolerances;
     report(argument.name, reference::compare(exact, tolerance, computed));
   }
+  if (!waiting.empty())
+    return function.emitError() << "cannot judge '" << waiting.begin()->second.name
+                                << "': top-k values and indices of one op are judged together, return both";
   return allPassed;
 }

@@ -343,7 +343,16 @@ def test_variants_are_right_and_beside_plain(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(variants, "SIZES", {"B": 1, "H": 2, "N": 70, "M": 80, "D": 16, "Dv": 8})
     chosen = {
         name: variants.VARIANTS[name]
-        for name in ["plain", "max, entropy", "one key head (MQA)", "pages of 16", "alibi", "mask [N,M]", "additive"]
+        for name in [
+            "plain",
+            "max, entropy",
+            "top 8",
+            "one key head (MQA)",
+            "pages of 16",
+            "alibi",
+            "mask [N,M]",
+            "additive",
+        ]
     }
     monkeypatch.setattr(variants, "VARIANTS", chosen)
     options = argparse.Namespace(rounds=1, priority=False, dtype="")

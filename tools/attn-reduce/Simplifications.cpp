@@ -37,6 +37,8 @@ llvm::SmallVector<Sized> listSized(SdpaOp op) {
       sized.push_back({result, order(H, N, Dv)});
     else if (kind.getValue() == ResultKind::Weights)
       sized.push_back({result, {B, H, N, M}});
+    else if (isTopK(kind.getValue()))
+      sized.push_back({result, {B, H, N, -1}});
     else
       sized.push_back({result, {B, H, N}});
   }

@@ -34,19 +34,22 @@ public:
         accMap(getMap(op.getIndexingMaps(), op.getIndexingMaps().size() - 2)),
         rowMap(getMap(op.getIndexingMaps(), op.getIndexingMaps().size() - 1)) {
     acc = {op.getInits()[0], accMap};
-    for (Value tensor : op.getInits().drop_front())
+    for (Value tensor : op.getStateInits())
       state.push_back({tensor, rowMap});
+    for (Value tensor : op.getTopKInits())
+      lists.push_back({tensor, accMap}); // ranks in the place of e
     base = normalizer.getTileBase();
   }
 
   SmallVector<Value> run() {
     scores = buildSimilaritySum(rewriter, tile);
     finishScores();
+    rank();
     updateState();
     weigh();
     accumulate();
     SmallVector<Value> results{acc.value};
-    for (const MappedTensor &tensor : state)
+    for (const MappedTensor &tensor : llvm::concat<const MappedTensor>(state, lists))
       results.push_back(tensor.value);
     return results;
   }
@@ -83,6 +86,50 @@ private:
     scores.value = results[0];
     if (hasMaximum)
       tileMax.value = results[1];
+  }
+
+  /// The scores join the lists of top-k. Rank by rank the larger one stays and the other goes on; a NaN is larger than
+  /// any number, so that it stays on top and can be seen in the end.
+  void rank() {
+    if (lists.empty())
+      return;
+    SmallVector<int64_t> rowShape(getShape(lists[0].value));
+    unsigned rankDim = *accMap.getResultPosition(getAffineDimExpr(tile.loops.e, rewriter.getContext()));
+    rowShape.erase(rowShape.begin() + rankDim);
+    Type i32 = rewriter.getI32Type();
+    SmallVector<MappedTensor> outs(lists);
+    outs.push_back({linalg.empty(rowShape, type), rowMap});
+    outs.push_back({linalg.empty(rowShape, i32), rowMap});
+    SmallVector<unsigned> loops = getLoops(rowMap);
+    loops.append({unsigned(tile.loops.key), unsigned(tile.loops.e)});
+    LoopOrder order(loops);
+    SmallVector<Value> results =
+        linalg.generic(kRankRole, order, scores, outs, [&](OpBuilder &nested, ValueRange args) {
+          Value zero = arith::ConstantIndexOp::create(nested, loc, 0);
+          Value number = linalg::IndexOp::create(nested, loc, *order.getDim(tile.loops.e));
+          Value isFirst = arith::CmpIOp::create(nested, loc, arith::CmpIPredicate::eq, number, zero);
+          Value position = buildPosition(nested, tile.op, order, tile.loops.key);
+          position = arith::IndexCastOp::create(nested, loc, i32, position);
+          Value listed = args[1], listedAt = args[2];
+          Value score = arith::SelectOp::create(nested, loc, isFirst, args[0], args[3]);
+          Value scoreAt = arith::SelectOp::create(nested, loc, isFirst, position, args[4]);
+          Value isLarger = arith::CmpFOp::create(nested, loc, arith::CmpFPredicate::UGT, score, listed);
+          Value isNumber = arith::CmpFOp::create(nested, loc, arith::CmpFPredicate::ORD, listed, listed);
+          Value goesHere = arith::AndIOp::create(nested, loc, isLarger, isNumber);
+          // Of equal scores the earlier key comes first, so that one that had to go goes in front of its equals. The
+          // difference is right where positions wrap around.
+          Value isEqual = arith::CmpFOp::create(nested, loc, arith::CmpFPredicate::OEQ, score, listed);
+          Value distance = arith::SubIOp::create(nested, loc, scoreAt, listedAt);
+          Value noKeys = arith::ConstantOp::create(nested, loc, nested.getI32IntegerAttr(0));
+          Value isEarlier = arith::CmpIOp::create(nested, loc, arith::CmpIPredicate::slt, distance, noKeys);
+          isEarlier = arith::AndIOp::create(nested, loc, isEqual, isEarlier);
+          goesHere = arith::OrIOp::create(nested, loc, goesHere, isEarlier);
+          auto select = [&](Value a, Value b) { return arith::SelectOp::create(nested, loc, goesHere, a, b); };
+          return SmallVector<Value>{select(score, listed), select(scoreAt, listedAt), select(listed, score),
+                                    select(listedAt, scoreAt)};
+        });
+    for (auto [list, result] : llvm::zip(lists, results))
+      list.value = result;
   }
 
   /// The state with m' = max(m, tile maximum) and sums relative to it, and alpha, the factor for acc.
@@ -188,7 +235,7 @@ private:
   Location loc;
   FloatType type;
   AffineMap accMap, rowMap;
-  SmallVector<MappedTensor> state;
+  SmallVector<MappedTensor> state, lists;
   MappedTensor acc, scores, tileMax, alpha;
 };
 

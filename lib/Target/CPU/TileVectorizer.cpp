@@ -3,6 +3,7 @@
 
 #include "BodyVectorizer.h"
 #include "LaneReduction.h"
+#include "RankNest.h"
 #include "TileAccess.h"
 #include "TileNest.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -538,6 +539,8 @@ FailureOr<Operation *> TileVectorizer::run() {
 
 FailureOr<Operation *> vectorizeTile(RewriterBase &rewriter, linalg::GenericOp op, RegisterTile tile,
                                      const PairedTiles &paired) {
+  if (isRanking(op))
+    return vectorizeRanking(rewriter, op, tile);
   if (std::optional<unsigned> lanesLoop = getLaneReduction(op))
     return vectorizeLaneReduction(rewriter, op, tile, *lanesLoop);
   return TileVectorizer(rewriter, op, tile, paired).run();

@@ -32,20 +32,35 @@
 // CHECK-NEXT: [0.333333,     0,     0.333333,     0.333333,     0],
 // CHECK-NEXT: [0.2,     0.2,     0.2,     0.2,     0.2]],
 
+// The four largest of them, equal ones by key; rows 0 and 1 see three keys.
+
+//      CHECK: {{\[\[\[\[}}0.333333,     0.333333,     0.333333,     0],
+// CHECK-NEXT: [0.333333,     0.333333,     0.333333,     0],
+// CHECK-NEXT: [0.2,     0.2,     0.2,     0.2]],
+
+//      CHECK: {{\[\[\[\[}}0,     1,     2,     -1],
+// CHECK-NEXT: [0,     2,     3,     -1],
+// CHECK-NEXT: [0,     1,     2,     3]],
+
 func.func private @printMemrefF32(tensor<*xf32>)
+func.func private @printMemrefI32(tensor<*xi32>)
 
 func.func @sdpa(%q: tensor<?x?x?x2xf32>, %k: tensor<?x?x2x2xf32>, %v: tensor<?x?x2x1xf32>, %bias: tensor<?x1x1xf32>,
                 %mask: tensor<?x?xi1>) {
-  %o, %lse, %w = attn.sdpa %q, %k, %v bias(%bias : tensor<?x1x1xf32>) mask(%mask : tensor<?x?xi1>) causal(bottom_right)
-    layout(bnhd) returns(out, lse, weights)
+  %o, %lse, %w, %h, %x = attn.sdpa %q, %k, %v bias(%bias : tensor<?x1x1xf32>) mask(%mask : tensor<?x?xi1>) causal(bottom_right)
+    layout(bnhd) returns(out, lse, weights, topk_values, topk_indices)
     : (tensor<?x?x?x2xf32>, tensor<?x?x2x2xf32>, tensor<?x?x2x1xf32>)
-    -> tensor<?x?x?x1xf32>, tensor<?x?x?xf32>, tensor<?x?x?x?xf32>
+    -> tensor<?x?x?x1xf32>, tensor<?x?x?xf32>, tensor<?x?x?x?xf32>, tensor<?x?x?x4xf32>, tensor<?x?x?x4xi32>
   %0 = tensor.cast %o : tensor<?x?x?x1xf32> to tensor<*xf32>
   call @printMemrefF32(%0) : (tensor<*xf32>) -> ()
   %1 = tensor.cast %lse : tensor<?x?x?xf32> to tensor<*xf32>
   call @printMemrefF32(%1) : (tensor<*xf32>) -> ()
   %2 = tensor.cast %w : tensor<?x?x?x?xf32> to tensor<*xf32>
   call @printMemrefF32(%2) : (tensor<*xf32>) -> ()
+  %3 = tensor.cast %h : tensor<?x?x?x4xf32> to tensor<*xf32>
+  call @printMemrefF32(%3) : (tensor<*xf32>) -> ()
+  %4 = tensor.cast %x : tensor<?x?x?x4xi32> to tensor<*xi32>
+  call @printMemrefI32(%4) : (tensor<*xi32>) -> ()
   return
 }
 

@@ -42,6 +42,8 @@ LogicalResult AdditiveOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedSha
       shape.push_back(size(getValue(), 2));
     else if (attr.getValue() == ResultKind::Weights)
       shape.push_back(size(getKey(), 1));
+    else if (isTopK(attr.getValue()))
+      shape.push_back(builder.getIndexAttr(getDim(result, 2)));
     foldStaticSizes(builder, loc, result.getType(), shape);
   }
   return success();

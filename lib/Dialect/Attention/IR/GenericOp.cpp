@@ -44,21 +44,18 @@ LogicalResult GenericOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShap
   return success();
 }
 
-static bool isTopk(ResultKind kind) { return kind == ResultKind::TopkValues || kind == ResultKind::TopkIndices; }
-
-/// C6, what concerns top-k.
-static LogicalResult verifyTopk(GenericOp op) {
-  Value values = op.getInitOfKind(ResultKind::TopkValues), indices = op.getInitOfKind(ResultKind::TopkIndices);
-  if (!values != !indices)
-    return op.emitOpError("expects 'topk_values' and 'topk_indices' together, got only '")
-           << (values ? "topk_values" : "topk_indices") << "'";
-  if (!values)
-    return success();
-  int64_t count = cast<RankedTensorType>(values.getType()).getShape().back();
-  int64_t indexCount = cast<RankedTensorType>(indices.getType()).getShape().back();
-  if (ShapedType::isDynamic(count) || count != indexCount)
-    return op.emitOpError("expects 'topk_values' and 'topk_indices' to share one static k, got ")
-           << values.getType() << " and " << indices.getType();
+/// C6: values and indices of top-k lie alike.
+static LogicalResult verifyTopKMaps(GenericOp op, OperandMaps &maps, unsigned firstOut) {
+  AffineMap first;
+  for (auto [number, attr] : llvm::enumerate(op.getResultKinds().getAsRange<ResultKindAttr>())) {
+    if (!isTopK(attr.getValue()))
+      continue;
+    AffineMap map = maps.getMap(firstOut + number);
+    if (first && map != first)
+      return op.emitOpError("expects 'topk_values' and 'topk_indices' to have one map, got ")
+             << AffineMapAttr::get(first) << " and " << AffineMapAttr::get(map);
+    first = map;
+  }
   return success();
 }
 
@@ -135,12 +132,14 @@ LogicalResult GenericOp::verify() {
   maps.addEach(getNormalizerOperands(), "normalizer operand");
   unsigned firstOut = maps.size();
   for (auto [kind, init] : llvm::zip(kinds, getInits()))
-    maps.add(init, stringifyResultKind(kind), isTopk(kind) ? 1 : 0);
+    maps.add(init, stringifyResultKind(kind), isTopK(kind) ? 1 : 0);
   // C1
   if (failed(maps.verifyMaps("query, key, value, similarity, score, mask, normalizer operands, outs")))
     return failure();
   // C6 once more: the rank is known to be at least 1
-  if (failed(verifyTopk(*this)))
+  if (failed(verifyTopKMaps(*this, maps, firstOut)))
+    return failure();
+  if (failed(verifyTopK(*this, getInitOfKind(ResultKind::TopkValues), getInitOfKind(ResultKind::TopkIndices))))
     return failure();
   // C2 and C3
   std::string error;

@@ -41,22 +41,35 @@ std::string attn::describe(ArrayRef<int64_t> shape) {
 LogicalResult attn::verifyResults(Operation *op, ArrayAttr kinds, Type element, ArrayRef<int64_t> out,
                                   ArrayRef<int64_t> scores) {
   if (failed(verifyNoStrayAttributes(op)) ||
-      failed(
-          verifyResultKinds(op, kinds, op->getNumResults(), {ResultKind::Out, ResultKind::Lse, ResultKind::Weights})))
+      failed(verifyResultKinds(
+          op, kinds, op->getNumResults(),
+          {ResultKind::Out, ResultKind::Lse, ResultKind::Weights, ResultKind::TopkValues, ResultKind::TopkIndices})))
     return failure();
   if (op->getNumResults() == 0 || cast<ResultKindAttr>(kinds[0]).getValue() != ResultKind::Out)
     return op->emitOpError("expects the first result kind to be out");
   Type accumulator = element.isF64() ? element : Float32Type::get(op->getContext());
+  Value topK[2];
   for (auto [attr, result] : llvm::zip(kinds.getAsRange<ResultKindAttr>(), op->getResults())) {
     ResultKind kind = attr.getValue();
-    ArrayRef<int64_t> shape = kind == ResultKind::Out ? out : kind == ResultKind::Lse ? scores.drop_back() : scores;
-    Type expected = kind == ResultKind::Out ? element : accumulator;
     auto type = cast<RankedTensorType>(result.getType());
-    if (!fits(type, shape, /*broadcast=*/false) || type.getElementType() != expected)
-      return op->emitOpError("expects result '") << stringifyResultKind(kind) << "' to be " << expected << " of shape "
-                                                 << describe(shape) << ", got " << type;
+    SmallVector<int64_t> shape(kind == ResultKind::Out ? out : scores);
+    if (kind == ResultKind::Lse)
+      shape.pop_back();
+    if (isTopK(kind)) {
+      shape.back() = type.getRank() > 0 ? type.getShape().back() : ShapedType::kDynamic;
+      topK[kind == ResultKind::TopkIndices] = result;
+    }
+    Type expected = kind == ResultKind::Out ? element : accumulator;
+    bool isExpected = type.getElementType() == expected;
+    if (kind == ResultKind::TopkIndices)
+      isExpected = type.getElementType().isInteger(32) || type.getElementType().isInteger(64);
+    if (isExpected && fits(type, shape, /*broadcast=*/false))
+      continue;
+    InFlightDiagnostic diag = op->emitOpError("expects result '") << stringifyResultKind(kind) << "' to be ";
+    kind == ResultKind::TopkIndices ? diag << "i32 or i64" : diag << expected;
+    return diag << " of shape " << describe(shape) << ", got " << type;
   }
-  return success();
+  return verifyTopK(op, topK[0], topK[1]);
 }
 
 void attn::foldStaticSizes(OpBuilder &builder, Location loc, Type type, SmallVectorImpl<OpFoldResult> &shape) {

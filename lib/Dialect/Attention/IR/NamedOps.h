@@ -20,7 +20,7 @@ bool fits(mlir::RankedTensorType type, llvm::ArrayRef<int64_t> shape, bool broad
 std::string describe(llvm::ArrayRef<int64_t> shape);
 
 /// Results: out first, of `element` and shape `out`; lse and weights, of accumulator type, of shape `scores` without
-/// and with its last dimension.
+/// and with its last dimension; top-k values, of accumulator type, and indices, of i32 or i64, with k in its place.
 llvm::LogicalResult verifyResults(mlir::Operation *op, mlir::ArrayAttr kinds, mlir::Type element,
                                   llvm::ArrayRef<int64_t> out, llvm::ArrayRef<int64_t> scores);
 

@@ -151,4 +151,20 @@ LogicalResult verifyResultKinds(Operation *op, ArrayAttr kinds, size_t count, Ar
   return success();
 }
 
+LogicalResult verifyTopK(Operation *op, Value values, Value indices) {
+  if (!values != !indices)
+    return op->emitOpError("expects 'topk_values' and 'topk_indices' together, got only '")
+           << (values ? "topk_values" : "topk_indices") << "'";
+  if (!values)
+    return success();
+  int64_t count = cast<RankedTensorType>(values.getType()).getShape().back();
+  int64_t indexCount = cast<RankedTensorType>(indices.getType()).getShape().back();
+  if (ShapedType::isDynamic(count) || count != indexCount)
+    return op->emitOpError("expects 'topk_values' and 'topk_indices' to share one static k, got ")
+           << values.getType() << " and " << indices.getType();
+  if (count < 1)
+    return op->emitOpError("expects 'topk_values' to have k of at least 1, got ") << count;
+  return success();
+}
+
 } // namespace attn

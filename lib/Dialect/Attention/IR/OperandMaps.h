@@ -67,6 +67,9 @@ private:
 llvm::LogicalResult verifyResultKinds(mlir::Operation *op, mlir::ArrayAttr kinds, size_t count,
                                       llvm::ArrayRef<ResultKind> allowed);
 
+/// Tensors of top-k, each null where it is not asked for, come together and share a last dimension of one static size.
+llvm::LogicalResult verifyTopK(mlir::Operation *op, mlir::Value values, mlir::Value indices);
+
 /// Element operands, captures and offsets of an op on scores: generic C5, C9 and C10.
 llvm::LogicalResult verifyScoredOperands(ScoredOpInterface op, OperandMaps &maps, unsigned firstElementOperand,
                                          const LoopInfo &loops);

@@ -99,6 +99,8 @@ LogicalResult SdpaOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedT
       shape = {size(getQuery(), 0), size(getQuery(), getHeadDim()), size(getQuery(), getRowDim())};
       if (attr.getValue() == ResultKind::Weights)
         shape.push_back(size(getKey(), getRowDim()));
+      if (isTopK(attr.getValue()))
+        shape.push_back(builder.getIndexAttr(getDim(result, 3)));
     }
     foldStaticSizes(builder, loc, result.getType(), shape);
   }

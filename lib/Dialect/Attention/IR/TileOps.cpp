@@ -48,10 +48,28 @@ LogicalResult OnlineOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
   return inferFromInits<OnlineOp>(operands, attributes, properties, regions, types);
 }
 
+/// C5
+static LogicalResult verifyLists(OnlineOp op, AffineMap acc, const LoopInfo &loops) {
+  if (!op.getTopK())
+    return success();
+  SmallVector<int64_t> shape(cast<RankedTensorType>(op.getInits().front().getType()).getShape());
+  shape[*acc.getResultPosition(getAffineDimExpr(loops.e, op.getContext()))] = *op.getTopK();
+  Type position = IntegerType::get(op.getContext(), 32), score = op.getAccumulatorType();
+  for (auto [name, list, element] :
+       {std::tuple("scores", op.getTopKInits()[0], score), std::tuple("positions", op.getTopKInits()[1], position)}) {
+    auto expected = RankedTensorType::get(shape, element), type = cast<RankedTensorType>(list.getType());
+    if (type.getElementType() != element || failed(verifyCompatibleShape(expected, type)))
+      return op.emitOpError("expects the ") << name << " of 'top_k' to be " << expected << ", got " << type;
+  }
+  return success();
+}
+
 LogicalResult OnlineOp::verify() {
-  // C4, how many
+  // C4 and C5, how many
   unsigned numStates = getNormalizer().getNumStates();
-  if (failed(verifyCount(*this, "outs (acc, then the state)", 1 + numStates, getInits().size())))
+  if (failed(getTopK() ? verifyCount(*this, "outs (acc, the state, then scores and positions of 'top_k')",
+                                     3 + numStates, getInits().size())
+                       : verifyCount(*this, "outs (acc, then the state)", 1 + numStates, getInits().size())))
     return failure();
   OperandMaps maps(*this, getIndexingMaps());
   maps.add(getQuery(), "query");
@@ -61,7 +79,7 @@ LogicalResult OnlineOp::verify() {
   maps.addElementOperands(*this);
   unsigned acc = maps.size();
   maps.add(getInits().front(), "acc");
-  maps.addShared(getInits().drop_front(), "state");
+  maps.addShared(getStateInits(), "state");
   // C1
   if (failed(maps.verifyMaps("query, key, value, similarity, score, mask operands, acc, state")))
     return failure();
@@ -77,7 +95,9 @@ LogicalResult OnlineOp::verify() {
   // C4
   if (failed(maps.verifyExactKinds(acc + 1, maps.size() - acc - 1, *loops, {LoopKind::Batch, LoopKind::Row})))
     return failure();
-  return verifyHold(*this, getInits(), "out", getAccumulatorType());
+  if (failed(verifyHold(*this, getInits().take_front(1 + numStates), "out", getAccumulatorType())))
+    return failure();
+  return verifyLists(*this, maps.getMap(acc), *loops);
 }
 
 // C3: generic C8 and C13

@@ -43,6 +43,50 @@ template <typename OpTy> SmallVector<unsigned> getPairs(OpTy op, const LoopInfo 
   return pairs;
 }
 
+/// The lists of top-k with `scores` put in. Rank by rank the larger of two stays and the other one goes on, so that in
+/// the end the smallest falls out.
+Values rankKeys(NaiveBuilder &naive, OnlineOp op, const LoopInfo &loops, const LoopTensor &scores,
+                ArrayRef<unsigned> accLoops) {
+  Location loc = op.getLoc();
+  Type i32 = naive.builder.getI32Type();
+  SmallVector<unsigned> all = scores.loops;
+  ArrayRef<unsigned> rows = ArrayRef(scores.loops).drop_back();
+  all.push_back(loops.e); // ranks, here
+  SmallVector<LoopTensor> outs;
+  for (Value list : op.getTopKInits())
+    outs.push_back({list, SmallVector<unsigned>(accLoops)});
+  outs.push_back(naive.empty(rows));
+  outs.push_back(naive.empty(rows, i32));
+  outs = naive.generic(all, scores, outs, [&](OpBuilder &nested, ValueRange args, ValueRange old) {
+    Value rank = linalg::IndexOp::create(nested, loc, rows.size() + 1);
+    Value zero = arith::ConstantIndexOp::create(nested, loc, 0);
+    Value isFirst = arith::CmpIOp::create(nested, loc, arith::CmpIPredicate::eq, rank, zero);
+    Value key = linalg::IndexOp::create(nested, loc, rows.size());
+    if (!op.getOffsets().empty())
+      key = arith::AddIOp::create(nested, loc, key, op.getOffsets()[loops.key]);
+    key = arith::IndexCastOp::create(nested, loc, i32, key);
+    Value score = arith::SelectOp::create(nested, loc, isFirst, args[0], old[2]);
+    key = arith::SelectOp::create(nested, loc, isFirst, key, old[3]);
+    Value isLarger = arith::CmpFOp::create(nested, loc, arith::CmpFPredicate::OGT, score, old[0]);
+    isLarger = arith::OrIOp::create(nested, loc, isLarger, naive.isNan(nested, score));
+    isLarger = arith::SelectOp::create(nested, loc, naive.isNan(nested, old[0]),
+                                       arith::ConstantOp::create(nested, loc, nested.getBoolAttr(false)), isLarger);
+    // An equal score that had to go: of equal ones the earlier key comes first. Positions may wrap around.
+    Value distance = arith::SubIOp::create(nested, loc, key, old[1]);
+    Value none = arith::ConstantOp::create(nested, loc, nested.getI32IntegerAttr(0));
+    Value isEarlier = arith::CmpIOp::create(nested, loc, arith::CmpIPredicate::slt, distance, none);
+    Value isEqual = arith::CmpFOp::create(nested, loc, arith::CmpFPredicate::OEQ, score, old[0]);
+    isLarger = arith::OrIOp::create(nested, loc, isLarger, arith::AndIOp::create(nested, loc, isEqual, isEarlier));
+    Values results;
+    for (auto [mine, its] : {std::pair(score, old[0]), std::pair(key, old[1])})
+      results.push_back(arith::SelectOp::create(nested, loc, isLarger, mine, its));
+    for (auto [mine, its] : {std::pair(score, old[0]), std::pair(key, old[1])})
+      results.push_back(arith::SelectOp::create(nested, loc, isLarger, its, mine));
+    return results;
+  });
+  return {outs[0].tensor, outs[1].tensor};
+}
+
 Values decompose(RewriterBase &rewriter, OnlineOp op) {
   Location loc = op.getLoc();
   LoopInfo loops = getLoopInfo(op);
@@ -57,7 +101,7 @@ Values decompose(RewriterBase &rewriter, OnlineOp op) {
   operands.score = naive.addEach(op.getScoreOperands(), loops.fixed);
   operands.mask = naive.addEach(op.getMaskOperands(), loops.fixed);
   LoopTensor acc = naive.add(op.getInits().front());
-  SmallVector<LoopTensor> state = naive.addShared(op.getInits().drop_front());
+  SmallVector<LoopTensor> state = naive.addShared(op.getStateInits());
   LoopTensor scores = buildScores(naive, cast<ScoredOpInterface>(op.getOperation()), operands, pairs, loops.d,
                                   op.getExponentScale().convertToDouble());
 
@@ -85,6 +129,8 @@ Values decompose(RewriterBase &rewriter, OnlineOp op) {
                       })[0];
   Values results{acc.tensor};
   llvm::append_range(results, getTensors(outs));
+  if (op.getTopK())
+    llvm::append_range(results, rankKeys(naive, op, loops, scores, acc.loops));
   return results;
 }
 

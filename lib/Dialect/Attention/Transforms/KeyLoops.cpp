@@ -3,6 +3,7 @@
 // summed, and the second visit for weights.
 #include "KeyLoops.h"
 
+#include "TopK.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -143,13 +144,17 @@ void KeyLoops::cloneRegions(Region &toSimilarity, Region &toScore, Region &toMas
 SmallVector<Value> KeyLoops::getStartValues(RowTile &tile) {
   SmallVector<Value> starts{tile.zero(tile.accumulator)};
   llvm::append_range(starts, getNormalizer(tile.op).init(tile.rewriter, tile.loc, tile.accumulator));
+  llvm::append_range(starts, getListStarts(tile));
   return starts;
 }
 
-SmallVector<SmallVector<int64_t>> KeyLoops::getStateShapes(RowTile &tile) {
-  SmallVector<SmallVector<int64_t>> shapes{tile.getShape(*getConstantIntValue(tile.sizes[tile.loops.e]))};
-  shapes.resize(1 + getNormalizer(tile.op).getNumStates(), {tile.plan.getRows()});
-  return shapes;
+SmallVector<RankedTensorType> KeyLoops::getStateTypes(RowTile &tile) {
+  SmallVector<RankedTensorType> types{
+      RankedTensorType::get(tile.getShape(*getConstantIntValue(tile.sizes[tile.loops.e])), tile.accumulator)};
+  types.resize(1 + getNormalizer(tile.op).getNumStates(),
+               RankedTensorType::get({tile.plan.getRows()}, tile.accumulator));
+  llvm::append_range(types, getListTypes(tile));
+  return types;
 }
 
 void KeyLoops::computeCuts() {
@@ -292,14 +297,14 @@ SmallVector<Value> KeyLoops::step(const KeyTile &keys, ValueRange state, bool wi
   auto online = OnlineOp::create(rewriter, loc, TypeRange(state), operands.query.value, operands.key.value, value.value,
                                  getValues(operands.similarity), getValues(operands.score), getValues(operands.mask),
                                  operands.captures, operands.offsets, state, maps, APFloat(scale),
-                                 APFloat(exponentScale), normalizer, guarded, tile.plan);
+                                 APFloat(exponentScale), normalizer, guarded, getTopKAttr(op), tile.plan);
   cloneRegions(online.getSimilarity(), online.getScore(), online.getMask(), withMask);
   return online.getResults();
 }
 
 SmallVector<Value> KeyLoops::accumulate() {
-  SmallVector<Value> buffers = llvm::map_to_vector(getStateShapes(tile), [&](ArrayRef<int64_t> shape) -> Value {
-    return tensor::EmptyOp::create(rewriter, loc, shape, tile.accumulator);
+  SmallVector<Value> buffers = llvm::map_to_vector(getStateTypes(tile), [&](RankedTensorType type) -> Value {
+    return tensor::EmptyOp::create(rewriter, loc, type.getShape(), type.getElementType());
   });
   return accumulate(buffers);
 }

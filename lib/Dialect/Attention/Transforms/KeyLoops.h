@@ -15,12 +15,13 @@ public:
 
   /// The normalizer of `op` with the state that the op's results need.
   static NormalizerInterface getNormalizer(GenericOp op);
-  /// What accumulator and state of a row hold before any key.
+  /// What accumulator, state and lists of a row hold before any key.
   static llvm::SmallVector<mlir::Value> getStartValues(RowTile &tile);
-  /// Their shapes: acc is over [e, rows], or [rows, e] in orientation rows_major, and each state over [rows].
-  static llvm::SmallVector<llvm::SmallVector<int64_t>> getStateShapes(RowTile &tile);
+  /// Their types: acc is over [e, rows], or [rows, e] in orientation rows_major, each state over [rows], and where
+  /// top-k is asked for (TopK.h) its two lists lie as acc does.
+  static llvm::SmallVector<mlir::RankedTensorType> getStateTypes(RowTile &tile);
 
-  /// Visits all keys, of `tile.split` if it is set: acc and the states after them.
+  /// Visits all keys, of `tile.split` if it is set: acc, the states and the lists after them.
   llvm::SmallVector<mlir::Value> accumulate();
   /// The same, in `buffers`, whose contents do not matter.
   llvm::SmallVector<mlir::Value> accumulate(mlir::ValueRange buffers);

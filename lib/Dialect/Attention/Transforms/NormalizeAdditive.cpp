@@ -70,9 +70,9 @@ GenericOp attn::normalize(RewriterBase &rewriter, AdditiveOp op) {
     Value init = tensor::EmptyOp::create(rewriter, loc, shape, getElementTypeOrSelf(result));
     inits.push_back(init);
     tensors.push_back({stringifyResultKind(kind).str(), init,
-                       kind == ResultKind::Out   ? "bie"
-                       : kind == ResultKind::Lse ? "bi"
-                                                 : "bij"});
+                       kind == ResultKind::Out       ? "bie"
+                       : kind == ResultKind::Weights ? "bij"
+                                                     : "bi"});
   }
   for (const NamedTensor &tensor : tensors)
     maps.push_back(getLetterMap(context, kLoops, tensor.dims));

@@ -44,18 +44,22 @@ public:
 
     SmallVector<Value> inits;
     SmallVector<std::string> outDims;
-    for (auto attr : op.getResultKinds().getAsRange<ResultKindAttr>()) {
+    for (auto [attr, result] : llvm::zip_equal(op.getResultKinds().getAsRange<ResultKindAttr>(), op.getResults())) {
       ResultKind kind = attr.getValue();
-      std::string dims = kind == ResultKind::Out   ? (isBnhd ? "bihe" : "bhie")
-                         : kind == ResultKind::Lse ? "bhi"
-                                                   : "bhij";
+      auto type = cast<RankedTensorType>(result.getType());
+      std::string dims = kind == ResultKind::Out       ? (isBnhd ? "bihe" : "bhie")
+                         : kind == ResultKind::Weights ? "bhij"
+                                                       : "bhi";
       outDims.push_back(dims);
       if (isGrouped)
         dims.insert(dims.find('h') + 1, "g");
       SmallVector<OpFoldResult> shape = llvm::map_to_vector(dims, [&](char letter) { return getSize(letter); });
-      Type element = kind == ResultKind::Out ? op.getQuery().getType().getElementType() : Type(accumulator);
-      inits.push_back(tensor::EmptyOp::create(rewriter, loc, shape, element));
       maps.push_back(getMap(dims));
+      if (isTopK(kind)) {
+        outDims.back() += 'k';
+        shape.push_back(rewriter.getIndexAttr(type.getShape().back()));
+      }
+      inits.push_back(tensor::EmptyOp::create(rewriter, loc, shape, type.getElementType()));
     }
     auto generic = GenericOp::create(rewriter, loc, TypeRange(ValueRange(inits)), query, op.getKey(), op.getValue(),
                                      /*similarity_operands=*/ValueRange{}, scoreOperands, maskOperands,

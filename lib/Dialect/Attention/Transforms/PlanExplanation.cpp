@@ -56,6 +56,12 @@ void PlanExplanation::setCosts(const TileCounts &counts, ArrayRef<int64_t> sizes
       if (loop == static_cast<unsigned>(loops.d) || loop == static_cast<unsigned>(loops.e))
         rest *= sizes[loop];
     }
+    // The ranks of top-k are no loop.
+    for (int64_t size :
+         cast<RankedTensorType>(tensor.getType()).getShape().drop_front(attr.getValue().getNumResults())) {
+      whole *= size;
+      rest *= size;
+    }
     result.tensorBytes += whole;
     if (!overKeys || number >= firstOut) {
       // Weights are written whole, zeros where no tile is visited.

@@ -70,7 +70,12 @@ SmallVector<Value> RowTile::getOffsets(const KeyTile &keys) {
   return offsets;
 }
 
-void RowTile::getSlice(AffineMap map, const KeyTile *keys, SmallVectorImpl<OpFoldResult> &offsets,
+/// Sizes of the dimensions of `tensor` that `map` does not speak of: the ranks of top-k.
+static ArrayRef<int64_t> getTrailingSizes(Value tensor, AffineMap map) {
+  return cast<RankedTensorType>(tensor.getType()).getShape().drop_front(map.getNumResults());
+}
+
+void RowTile::getSlice(Value tensor, AffineMap map, const KeyTile *keys, SmallVectorImpl<OpFoldResult> &offsets,
                        SmallVectorImpl<OpFoldResult> &sliceSizes, SmallVectorImpl<OpFoldResult> &strides) {
   OpFoldResult zero = rewriter.getIndexAttr(0), one = rewriter.getIndexAttr(1);
   for (AffineExpr expr : map.getResults()) {
@@ -89,6 +94,11 @@ void RowTile::getSlice(AffineMap map, const KeyTile *keys, SmallVectorImpl<OpFol
     }
     strides.push_back(one);
   }
+  for (int64_t size : getTrailingSizes(tensor, map)) {
+    offsets.push_back(zero);
+    sliceSizes.push_back(rewriter.getIndexAttr(size));
+    strides.push_back(one);
+  }
 }
 
 TileOperand RowTile::slice(Value tensor, AffineMap map, const KeyTile *keys) {
@@ -102,7 +112,7 @@ TileOperand RowTile::slice(Value tensor, AffineMap map, const KeyTile *keys) {
     return made;
   }
   SmallVector<OpFoldResult> offsets, sliceSizes, strides;
-  getSlice(map, keys, offsets, sliceSizes, strides);
+  getSlice(tensor, map, keys, offsets, sliceSizes, strides);
   SmallVector<unsigned> remaining;
   SmallVector<int64_t> shape;
   for (auto [expr, size] : llvm::zip(map.getResults(), sliceSizes)) {
@@ -111,6 +121,7 @@ TileOperand RowTile::slice(Value tensor, AffineMap map, const KeyTile *keys) {
     remaining.push_back(getLoop(expr));
     shape.push_back(getConstantIntValue(size).value_or(ShapedType::kDynamic));
   }
+  llvm::append_range(shape, getTrailingSizes(tensor, map));
   auto type = RankedTensorType::get(shape, getElementTypeOrSelf(tensor.getType()));
   Value result = tensor::ExtractSliceOp::create(rewriter, loc, type, tensor, offsets, sliceSizes, strides);
   return {result, getMap(remaining)};

@@ -41,9 +41,11 @@ public:
   /// The part of an operand of the op (with its indexing map) that this tile and `keys` need. Fixed loops disappear. Of
   /// an operand with an elementwise producer just this part is made, in scratch (Producers.h).
   TileOperand slice(mlir::Value tensor, mlir::AffineMap map, const KeyTile *keys = nullptr);
-  /// Offsets, sizes and strides of `slice`.
-  void getSlice(mlir::AffineMap map, const KeyTile *keys, llvm::SmallVectorImpl<mlir::OpFoldResult> &offsets,
-                llvm::SmallVectorImpl<mlir::OpFoldResult> &sizes, llvm::SmallVectorImpl<mlir::OpFoldResult> &strides);
+  /// Offsets, sizes and strides of `slice`. Dimensions of `tensor` behind those of the map, which are static, are
+  /// whole.
+  void getSlice(mlir::Value tensor, mlir::AffineMap map, const KeyTile *keys,
+                llvm::SmallVectorImpl<mlir::OpFoldResult> &offsets, llvm::SmallVectorImpl<mlir::OpFoldResult> &sizes,
+                llvm::SmallVectorImpl<mlir::OpFoldResult> &strides);
 
   /// Copies a slice of the op's operand `number` (in the order of its maps) to a scratch tile that has the rows where
   /// the plan's orientation wants them: last, so that lanes are rows, or first. Lanes beyond the rows of this tile hold

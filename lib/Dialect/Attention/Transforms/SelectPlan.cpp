@@ -66,6 +66,8 @@ static int64_t getLiveBytes(GenericOp op, int64_t rows, int64_t keys) {
   SmallVector<int64_t> sizes = getStaticLoopSizes(op);
   int64_t headSize = sizes[loops.d], valueSize = sizes[loops.e], accBytes = getAccumulatorType(op).getWidth() / 8;
   int64_t rowTile = rows * (headSize + valueSize) * accBytes;
+  if (Value values = op.getInitOfKind(ResultKind::TopkValues)) // lists of scores and positions
+    rowTile += rows * cast<RankedTensorType>(values.getType()).getShape().back() * (accBytes + 4);
   int64_t keyTile = keys * (headSize * getElementBytes(op.getKey()) + valueSize * getElementBytes(op.getValue()));
   return rowTile + keyTile + keys * rows * accBytes;
 }
@@ -224,6 +226,9 @@ int64_t Planner::planSplit(int64_t rows, int64_t keys, int64_t fewestKeys, Strin
   } else if (hasWeights) {
     split = 0;
     text = "weights need the state of all keys before they can be written";
+  } else if (op.getInitOfKind(ResultKind::TopkValues)) {
+    split = 0;
+    text = "lists of top-k are not merged";
   } else if (!ShapedType::isDynamic(allKeys) && allKeys < 2 * split) {
     text = llvm::formatv("{0} keys are no two parts of {1}", allKeys, split);
     split = 0;

@@ -20,14 +20,13 @@ namespace {
 class SplitKeys {
 public:
   explicit SplitKeys(RowTile &tile)
-      : tile(tile), rewriter(tile.rewriter), loc(tile.loc), shapes(KeyLoops::getStateShapes(tile)) {}
+      : tile(tile), rewriter(tile.rewriter), loc(tile.loc), types(KeyLoops::getStateTypes(tile)) {}
 
   SmallVector<Value> getSlots(ValueRange partials, OpFoldResult part) {
     SmallVector<Value> slots;
-    for (auto [partial, shape] : llvm::zip_equal(partials, shapes)) {
+    for (auto [partial, type] : llvm::zip_equal(partials, types)) {
       SmallVector<OpFoldResult> offsets, sizes, strides;
-      getSlice(shape, part, offsets, sizes, strides);
-      auto type = RankedTensorType::get(shape, tile.accumulator);
+      getSlice(type.getShape(), part, offsets, sizes, strides);
       slots.push_back(tensor::ExtractSliceOp::create(rewriter, loc, type, partial, offsets, sizes, strides));
     }
     return slots;
@@ -35,13 +34,13 @@ public:
 
   SmallVector<Value> accumulateEach() {
     SmallVector<Value> partials;
-    for (ArrayRef<int64_t> shape : shapes) {
+    for (RankedTensorType type : types) {
       SmallVector<OpFoldResult> sizes{tile.numSplits};
-      for (int64_t size : shape)
+      for (int64_t size : type.getShape())
         sizes.push_back(rewriter.getIndexAttr(size));
       // Threads that wrote to one cache line would wait for each other with every key tile.
       int64_t line = kLineBytes * 8 / tile.accumulator.getWidth();
-      sizes.back() = rewriter.getIndexAttr(llvm::alignTo(shape.back(), line));
+      sizes.back() = rewriter.getIndexAttr(llvm::alignTo(type.getShape().back(), line));
       partials.push_back(tensor::EmptyOp::create(rewriter, loc, sizes, tile.accumulator));
     }
     auto parts = scf::ForallOp::create(rewriter, loc, ArrayRef<OpFoldResult>{tile.numSplits}, partials,
@@ -55,9 +54,9 @@ public:
     KeyLoops keyLoops(part);
     SmallVector<Value> states = keyLoops.accumulate(slots);
     rewriter.setInsertionPointToStart(parts.getTerminator().getBody());
-    for (auto [state, partial, shape] : llvm::zip_equal(states, parts.getRegionIterArgs(), shapes)) {
+    for (auto [state, partial, type] : llvm::zip_equal(states, parts.getRegionIterArgs(), types)) {
       SmallVector<OpFoldResult> offsets, sizes, strides;
-      getSlice(shape, part.split, offsets, sizes, strides);
+      getSlice(type.getShape(), part.split, offsets, sizes, strides);
       tensor::ParallelInsertSliceOp::create(rewriter, loc, state, partial, offsets, sizes, strides);
     }
     return parts.getResults();
@@ -65,8 +64,8 @@ public:
 
   SmallVector<Value> merge(ValueRange partials) {
     SmallVector<Value> init;
-    for (auto [shape, start] : llvm::zip_equal(shapes, KeyLoops::getStartValues(tile)))
-      init.push_back(tile.filled(shape, start, "merge"));
+    for (auto [type, start] : llvm::zip_equal(types, KeyLoops::getStartValues(tile)))
+      init.push_back(tile.filled(type.getShape(), start, "merge"));
     // Over two loops: rows and e.
     AffineExpr row = rewriter.getAffineDimExpr(0), e = rewriter.getAffineDimExpr(1);
     MLIRContext *context = rewriter.getContext();
@@ -100,7 +99,7 @@ private:
   RowTile &tile;
   RewriterBase &rewriter;
   Location loc;
-  SmallVector<SmallVector<int64_t>> shapes;
+  SmallVector<RankedTensorType> types;
 };
 } // namespace
 

@@ -9,6 +9,7 @@
 #include "Producers.h"
 #include "RowTile.h"
 #include "SplitKeys.h"
+#include "TopK.h"
 #include "attn/Analysis/LoopSizes.h"
 #include "attn/Dialect/Attention/Transforms/Transforms.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -34,14 +35,12 @@ static FailureOr<PlanAttr> checkTileable(GenericOp op, const LoopInfo &loops, Ar
   if (!plan)
     return op.emitError("expects a plan in '") << kPlanName << "': run attn-select-plan first";
   for (auto kind : op.getResultKinds().getAsRange<ResultKindAttr>()) {
-    ResultKind value = kind.getValue();
-    if (value == ResultKind::TopkValues || value == ResultKind::TopkIndices)
-      return op.emitError("result '") << stringifyResultKind(value)
-                                      << "' cannot be compiled yet: ask for 'weights' and rank them";
-    if (value == ResultKind::Weights && plan.getSplitKeys())
+    if (kind.getValue() == ResultKind::Weights && plan.getSplitKeys())
       return op.emitError("cannot tile result 'weights' with 'split' = ")
              << plan.getSplitKeys() << ": weights of any key need the states of all, expects a plan without 'split'";
   }
+  if (failed(checkTopK(op, plan)))
+    return failure();
   for (auto [loop, letter] : {std::pair(loops.d, "D"), std::pair(loops.e, "Dv")}) {
     if (ShapedType::isDynamic(sizes[loop]))
       return op.emitError("cannot tile with '") << letter << "' of unknown size: compiling asks for a static one";
@@ -67,9 +66,11 @@ static FailureOr<PlanAttr> checkTileable(GenericOp op, const LoopInfo &loops, Ar
 }
 
 /// Finishes a row tile: one result for each of the op's, to be inserted into `outs`; null where there is no slot.
-/// Weights are a second visit by `keyLoops`, which without them may be null.
-static SmallVector<Value> finishRows(RowTile &tile, KeyLoops *keyLoops, ArrayRef<Value> accAndState,
+/// Weights are a second visit by `keyLoops`, which without them may be null. `all` is acc, the state, then the lists of
+/// top-k.
+static SmallVector<Value> finishRows(RowTile &tile, KeyLoops *keyLoops, ArrayRef<Value> all,
                                      ArrayRef<TileOperand> outs) {
+  ArrayRef<Value> lists = all.take_back(getTopKAttr(tile.op) ? 2 : 0), accAndState = all.drop_back(lists.size());
   RewriterBase &rewriter = tile.rewriter;
   GenericOp op = tile.op;
   MLIRContext *context = op.getContext();
@@ -91,10 +92,13 @@ static SmallVector<Value> finishRows(RowTile &tile, KeyLoops *keyLoops, ArrayRef
     maps.push_back(compress(slice.map));
   }
   SmallVector<Attribute> kinds;
-  int weights = -1;
+  // Results that need the factor, in order.
+  SmallVector<std::pair<unsigned, ResultKind>> later;
+  bool hasWeights = false;
   for (auto [number, kind] : llvm::enumerate(op.getResultKinds().getAsRange<ResultKindAttr>())) {
-    if (kind.getValue() == ResultKind::Weights) {
-      weights = number;
+    if (kind.getValue() == ResultKind::Weights || isTopK(kind.getValue())) {
+      later.push_back({number, kind.getValue()});
+      hasWeights |= kind.getValue() == ResultKind::Weights;
       continue;
     }
     kinds.push_back(kind);
@@ -103,20 +107,22 @@ static SmallVector<Value> finishRows(RowTile &tile, KeyLoops *keyLoops, ArrayRef
   }
   Value factor = tensor::EmptyOp::create(rewriter, tile.loc, {rows}, tile.accumulator);
   // attn.weights reads the factor of every lane.
-  if (weights >= 0 && !tile.isAlwaysWhole())
+  if (hasWeights && !tile.isAlwaysWhole())
     factor = tile.fill(factor, tile.zero(tile.accumulator), "finalize").getResult(0);
   inits.push_back(tile.getValidRows(factor));
   maps.push_back(rowMap);
   for (Value state : accAndState.drop_front())
     validState.push_back(tile.getValidRows(state));
-  auto finalize = FinalizeOp::create(
-      rewriter, tile.loc, TypeRange(ValueRange(inits)), tile.getValidRows(accAndState.front()), validState, operands,
-      inits, rewriter.getArrayAttr(kinds), rewriter.getAffineMapArrayAttr(maps), KeyLoops::getNormalizer(op));
+  NormalizerInterface normalizer = KeyLoops::getNormalizer(op);
+  auto finalize = FinalizeOp::create(rewriter, tile.loc, TypeRange(ValueRange(inits)),
+                                     tile.getValidRows(accAndState.front()), validState, operands, inits,
+                                     rewriter.getArrayAttr(kinds), rewriter.getAffineMapArrayAttr(maps), normalizer);
   SmallVector<Value> results(finalize.getResults());
   Value validFactor = results.pop_back_val();
-  if (weights < 0)
-    return results;
-  if (!tile.isAlwaysWhole())
+  validState.push_back(validFactor);
+  if (!hasWeights)
+    factor = {};
+  else if (!tile.isAlwaysWhole())
     factor = tensor::InsertSliceOp::create(
         rewriter, tile.loc, validFactor, factor, ArrayRef<OpFoldResult>{rewriter.getIndexAttr(0)},
         ArrayRef<OpFoldResult>{tile.numRows}, ArrayRef<OpFoldResult>{rewriter.getIndexAttr(1)});
@@ -124,8 +130,14 @@ static SmallVector<Value> finishRows(RowTile &tile, KeyLoops *keyLoops, ArrayRef
     factor = validFactor;
   SmallVector<Value> state(accAndState.drop_front());
   state.push_back(factor);
-  Value slot = outs[weights].value;
-  results.insert(results.begin() + weights, slot ? keyLoops->writeWeights(state, outs[weights]) : slot);
+  for (auto [number, kind] : later) {
+    Value result = outs[number].value;
+    if (result && kind == ResultKind::Weights)
+      result = keyLoops->writeWeights(state, outs[number]);
+    else if (result)
+      result = writeTopK(tile, kind, normalizer, lists, validState, outs[number]);
+    results.insert(results.begin() + number, result);
+  }
   return results;
 }
 
@@ -240,7 +252,8 @@ FailureOr<scf::ForallOp> attn::tileAttention(RewriterBase &rewriter, GenericOp o
   SmallVector<SmallVector<OpFoldResult>> offsets(outs.size()), extents(outs.size()), strides(outs.size());
   for (size_t number = 0; number < outs.size(); ++number)
     if (outs[number].value)
-      tile.getSlice(outMaps[number], &allKeys, offsets[number], extents[number], strides[number]);
+      tile.getSlice(op.getInits()[number], outMaps[number], &allKeys, offsets[number], extents[number],
+                    strides[number]);
   rewriter.setInsertionPointToStart(forall.getTerminator().getBody());
   for (auto [number, out] : llvm::enumerate(forall.getRegionIterArgs()))
     if (results[number])

@@ -121,7 +121,7 @@ func.func @sdpa_c6_count(%q: tensor<1x8x5x64xf32>, %k: tensor<1x2x7x64xf32>, %v:
 // -----
 
 func.func @sdpa_c6_kind(%q: tensor<1x8x5x64xf32>, %k: tensor<1x2x7x64xf32>, %v: tensor<1x2x7x48xf32>) {
-  // expected-error @below {{expects result kinds of out, lse, weights, got entropy}}
+  // expected-error @below {{expects result kinds of out, lse, weights, topk_values, topk_indices, got entropy}}
   %o:2 = attn.sdpa %q, %k, %v returns(out, entropy)
     : (tensor<1x8x5x64xf32>, tensor<1x2x7x64xf32>, tensor<1x2x7x48xf32>) -> tensor<1x8x5x48xf32>, tensor<1x8x5xf32>
   return
@@ -151,6 +151,51 @@ func.func @sdpa_c7_weights_rank(%q: tensor<1x8x5x64xf32>, %k: tensor<1x2x7x64xf3
   // expected-error @below {{expects result 'weights' to be 'f32' of shape [1, 8, 5, 7], got 'tensor<8x5x7xf32>'}}
   %o:2 = attn.sdpa %q, %k, %v returns(out, weights)
     : (tensor<1x8x5x64xf32>, tensor<1x2x7x64xf32>, tensor<1x2x7x48xf32>) -> tensor<1x8x5x48xf32>, tensor<8x5x7xf32>
+  return
+}
+
+// -----
+
+func.func @sdpa_c6_topk_alone(%q: tensor<1x8x5x64xf32>, %k: tensor<1x2x7x64xf32>, %v: tensor<1x2x7x48xf32>) {
+  // expected-error @below {{expects 'topk_values' and 'topk_indices' together, got only 'topk_indices'}}
+  %o:2 = attn.sdpa %q, %k, %v returns(out, topk_indices)
+    : (tensor<1x8x5x64xf32>, tensor<1x2x7x64xf32>, tensor<1x2x7x48xf32>) -> tensor<1x8x5x48xf32>, tensor<1x8x5x3xi32>
+  return
+}
+
+// -----
+
+func.func @sdpa_c6_topk_dynamic(%q: tensor<1x8x5x64xf32>, %k: tensor<1x2x7x64xf32>, %v: tensor<1x2x7x48xf32>) {
+  // expected-error @below {{expects 'topk_values' and 'topk_indices' to share one static k, got 'tensor<1x8x5x?xf32>' and 'tensor<1x8x5x?xi32>'}}
+  %o:3 = attn.sdpa %q, %k, %v returns(out, topk_values, topk_indices)
+    : (tensor<1x8x5x64xf32>, tensor<1x2x7x64xf32>, tensor<1x2x7x48xf32>) -> tensor<1x8x5x48xf32>, tensor<1x8x5x?xf32>, tensor<1x8x5x?xi32>
+  return
+}
+
+// -----
+
+func.func @sdpa_c7_topk_values_shape(%q: tensor<1x8x5x64xf32>, %k: tensor<1x2x7x64xf32>, %v: tensor<1x2x7x48xf32>) {
+  // expected-error @below {{expects result 'topk_values' to be 'f32' of shape [1, 8, 5, 3], got 'tensor<1x5x8x3xf32>'}}
+  %o:3 = attn.sdpa %q, %k, %v returns(out, topk_values, topk_indices)
+    : (tensor<1x8x5x64xf32>, tensor<1x2x7x64xf32>, tensor<1x2x7x48xf32>) -> tensor<1x8x5x48xf32>, tensor<1x5x8x3xf32>, tensor<1x8x5x3xi32>
+  return
+}
+
+// -----
+
+func.func @sdpa_c7_topk_values_rank_0(%q: tensor<1x8x5x64xf32>, %k: tensor<1x2x7x64xf32>, %v: tensor<1x2x7x48xf32>) {
+  // expected-error @below {{expects result 'topk_values' to be 'f32' of shape [1, 8, 5, ?], got 'tensor<f32>'}}
+  %o:3 = attn.sdpa %q, %k, %v returns(out, topk_values, topk_indices)
+    : (tensor<1x8x5x64xf32>, tensor<1x2x7x64xf32>, tensor<1x2x7x48xf32>) -> tensor<1x8x5x48xf32>, tensor<f32>, tensor<1x8x5x3xi32>
+  return
+}
+
+// -----
+
+func.func @sdpa_c7_topk_indices_type(%q: tensor<1x8x5x64xf32>, %k: tensor<1x2x7x64xf32>, %v: tensor<1x2x7x48xf32>) {
+  // expected-error @below {{expects result 'topk_indices' to be i32 or i64 of shape [1, 8, 5, 3], got 'tensor<1x8x5x3xf32>'}}
+  %o:3 = attn.sdpa %q, %k, %v returns(out, topk_values, topk_indices)
+    : (tensor<1x8x5x64xf32>, tensor<1x2x7x64xf32>, tensor<1x2x7x48xf32>) -> tensor<1x8x5x48xf32>, tensor<1x8x5x3xf32>, tensor<1x8x5x3xf32>
   return
 }
 

@@ -359,6 +359,28 @@ func.func @generic_c6_topk_size(%q: tensor<2x5x8xf32>, %k: tensor<2x7x8xf32>, %v
 
 // -----
 
+func.func @generic_c6_topk_none(%q: tensor<2x5x8xf32>, %k: tensor<2x7x8xf32>, %v: tensor<2x7x4xf32>, %o0: tensor<2x5x4xf32>, %o1: tensor<2x5x0xf32>, %o2: tensor<2x5x0xi32>) {
+  // expected-error @below {{expects 'topk_values' to have k of at least 1, got 0}}
+  %r:3 = attn.generic ins(%q, %k, %v : tensor<2x5x8xf32>, tensor<2x7x8xf32>, tensor<2x7x4xf32>)
+    outs(out %o0 : tensor<2x5x4xf32>, topk_values %o1 : tensor<2x5x0xf32>, topk_indices %o2 : tensor<2x5x0xi32>)
+    maps [affine_map<(b, i, j, d, e) -> (b, i, d)>, affine_map<(b, i, j, d, e) -> (b, j, d)>, affine_map<(b, i, j, d, e) -> (b, j, e)>, affine_map<(b, i, j, d, e) -> (b, i, e)>, affine_map<(b, i, j, d, e) -> (b, i)>, affine_map<(b, i, j, d, e) -> (b, i)>]
+    normalizer(#attn.softmax)
+  return
+}
+
+// -----
+
+func.func @generic_c6_topk_maps(%q: tensor<2x5x8xf32>, %k: tensor<2x7x8xf32>, %v: tensor<2x7x4xf32>, %o0: tensor<2x5x4xf32>, %o1: tensor<2x5x3xf32>, %o2: tensor<5x2x3xi32>) {
+  // expected-error @below {{expects 'topk_values' and 'topk_indices' to have one map, got affine_map<(d0, d1, d2, d3, d4) -> (d0, d1)> and affine_map<(d0, d1, d2, d3, d4) -> (d1, d0)>}}
+  %r:3 = attn.generic ins(%q, %k, %v : tensor<2x5x8xf32>, tensor<2x7x8xf32>, tensor<2x7x4xf32>)
+    outs(out %o0 : tensor<2x5x4xf32>, topk_values %o1 : tensor<2x5x3xf32>, topk_indices %o2 : tensor<5x2x3xi32>)
+    maps [affine_map<(b, i, j, d, e) -> (b, i, d)>, affine_map<(b, i, j, d, e) -> (b, j, d)>, affine_map<(b, i, j, d, e) -> (b, j, e)>, affine_map<(b, i, j, d, e) -> (b, i, e)>, affine_map<(b, i, j, d, e) -> (b, i)>, affine_map<(b, i, j, d, e) -> (i, b)>]
+    normalizer(#attn.softmax)
+  return
+}
+
+// -----
+
 func.func @generic_c6_topk_dynamic(%q: tensor<2x5x8xf32>, %k: tensor<2x7x8xf32>, %v: tensor<2x7x4xf32>, %o0: tensor<2x5x4xf32>, %o1: tensor<2x5x?xf32>, %o2: tensor<2x5x?xi32>) {
   // expected-error @below {{expects 'topk_values' and 'topk_indices' to share one static k, got 'tensor<2x5x?xf32>' and 'tensor<2x5x?xi32>'}}
   %r:3 = attn.generic ins(%q, %k, %v : tensor<2x5x8xf32>, tensor<2x7x8xf32>, tensor<2x7x4xf32>) 

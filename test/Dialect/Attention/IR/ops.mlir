@@ -209,6 +209,27 @@ func.func @online(%q: tensor<8x16xf32>, %k: tensor<?x8xbf16>, %v: tensor<?x4xbf1
   return %1 : tensor<4x16xf32>
 }
 
+// CHECK-LABEL: func.func @online_top_k
+//       CHECK:   attn.online ins(%{{[^)]+}}) outs(%{{[^:]+}} : tensor<4x16xf32>, tensor<3x16xf32>, tensor<3x16xi32>)
+//  CHECK-SAME:   exponent_scale(1.000000e+00) normalizer(#attn.identity) top_k(3)
+func.func @online_top_k(%q: tensor<8x16xf32>, %k: tensor<?x8xf32>, %v: tensor<?x4xf32>, %acc: tensor<4x16xf32>,
+                        %s: tensor<3x16xf32>, %p: tensor<3x16xi32>) -> (tensor<3x16xf32>, tensor<3x16xi32>) {
+  %0:3 = attn.online ins(%q, %k, %v : tensor<8x16xf32>, tensor<?x8xf32>, tensor<?x4xf32>)
+    outs(%acc, %s, %p : tensor<4x16xf32>, tensor<3x16xf32>, tensor<3x16xi32>) maps [#tq, #tk, #tv, #ta, #ts]
+    exponent_scale(1.0) normalizer(#attn.identity) top_k(3)
+  return %0#1, %0#2 : tensor<3x16xf32>, tensor<3x16xi32>
+}
+
+// CHECK-LABEL: func.func @sdpa_top_k
+//       CHECK:   attn.sdpa {{.+}} returns(out, lse, topk_indices, topk_values)
+func.func @sdpa_top_k(%q: tensor<?x8x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %v: tensor<?x2x?x48xbf16>)
+    -> (tensor<?x8x?x5xi64>, tensor<?x8x?x5xf32>) {
+  %o:4 = attn.sdpa %q, %k, %v returns(out, lse, topk_indices, topk_values)
+    : (tensor<?x8x?x64xbf16>, tensor<?x2x?x64xbf16>, tensor<?x2x?x48xbf16>)
+    -> tensor<?x8x?x48xbf16>, tensor<?x8x?xf32>, tensor<?x8x?x5xi64>, tensor<?x8x?x5xf32>
+  return %o#2, %o#3 : tensor<?x8x?x5xi64>, tensor<?x8x?x5xf32>
+}
+
 #wq = affine_map<(i, j, d) -> (d, i)>
 #wk = affine_map<(i, j, d) -> (j, d)>
 #ws = affine_map<(i, j, d) -> (i)>

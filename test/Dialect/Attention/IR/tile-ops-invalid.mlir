@@ -125,6 +125,50 @@ func.func @online_c4_state_over_e(%q: tensor<8x16xf32>, %k: tensor<7x8xf32>, %v:
 
 // -----
 
+func.func @online_c5_count(%q: tensor<8x16xf32>, %k: tensor<7x8xf32>, %v: tensor<7x4xf32>, %acc: tensor<4x16xf32>, %m: tensor<16xf32>, %s: tensor<3x16xf32>) {
+  // expected-error @below {{expects 5 outs (acc, the state, then scores and positions of 'top_k'), got 4}}
+  %r:4 = attn.online ins(%q, %k, %v : tensor<8x16xf32>, tensor<7x8xf32>, tensor<7x4xf32>)
+    outs(%acc, %m, %m, %s : tensor<4x16xf32>, tensor<16xf32>, tensor<16xf32>, tensor<3x16xf32>)
+    maps [affine_map<(i, j, d, e) -> (d, i)>, affine_map<(i, j, d, e) -> (j, d)>, affine_map<(i, j, d, e) -> (j, e)>, affine_map<(i, j, d, e) -> (e, i)>, affine_map<(i, j, d, e) -> (i)>]
+    exponent_scale(1.0) normalizer(#attn.softmax) top_k(3)
+  return
+}
+
+// -----
+
+func.func @online_c5_ranks(%q: tensor<8x16xf32>, %k: tensor<7x8xf32>, %v: tensor<7x4xf32>, %acc: tensor<4x16xf32>, %m: tensor<16xf32>, %s: tensor<3x16xf32>, %p: tensor<3x16xi32>) {
+  // expected-error @below {{expects the scores of 'top_k' to be 'tensor<2x16xf32>', got 'tensor<3x16xf32>'}}
+  %r:5 = attn.online ins(%q, %k, %v : tensor<8x16xf32>, tensor<7x8xf32>, tensor<7x4xf32>)
+    outs(%acc, %m, %m, %s, %p : tensor<4x16xf32>, tensor<16xf32>, tensor<16xf32>, tensor<3x16xf32>, tensor<3x16xi32>)
+    maps [affine_map<(i, j, d, e) -> (d, i)>, affine_map<(i, j, d, e) -> (j, d)>, affine_map<(i, j, d, e) -> (j, e)>, affine_map<(i, j, d, e) -> (e, i)>, affine_map<(i, j, d, e) -> (i)>]
+    exponent_scale(1.0) normalizer(#attn.softmax) top_k(2)
+  return
+}
+
+// -----
+
+func.func @online_c5_orientation(%q: tensor<8x16xf32>, %k: tensor<7x8xf32>, %v: tensor<7x4xf32>, %acc: tensor<4x16xf32>, %m: tensor<16xf32>, %s: tensor<3x16xf32>, %p: tensor<16x3xi32>) {
+  // expected-error @below {{expects the positions of 'top_k' to be 'tensor<3x16xi32>', got 'tensor<16x3xi32>'}}
+  %r:5 = attn.online ins(%q, %k, %v : tensor<8x16xf32>, tensor<7x8xf32>, tensor<7x4xf32>)
+    outs(%acc, %m, %m, %s, %p : tensor<4x16xf32>, tensor<16xf32>, tensor<16xf32>, tensor<3x16xf32>, tensor<16x3xi32>)
+    maps [affine_map<(i, j, d, e) -> (d, i)>, affine_map<(i, j, d, e) -> (j, d)>, affine_map<(i, j, d, e) -> (j, e)>, affine_map<(i, j, d, e) -> (e, i)>, affine_map<(i, j, d, e) -> (i)>]
+    exponent_scale(1.0) normalizer(#attn.softmax) top_k(3)
+  return
+}
+
+// -----
+
+func.func @online_c5_element_type(%q: tensor<8x16xf32>, %k: tensor<7x8xf32>, %v: tensor<7x4xf32>, %acc: tensor<4x16xf32>, %m: tensor<16xf32>, %s: tensor<3x16xf32>, %p: tensor<3x16xi64>) {
+  // expected-error @below {{expects the positions of 'top_k' to be 'tensor<3x16xi32>', got 'tensor<3x16xi64>'}}
+  %r:5 = attn.online ins(%q, %k, %v : tensor<8x16xf32>, tensor<7x8xf32>, tensor<7x4xf32>)
+    outs(%acc, %m, %m, %s, %p : tensor<4x16xf32>, tensor<16xf32>, tensor<16xf32>, tensor<3x16xf32>, tensor<3x16xi64>)
+    maps [affine_map<(i, j, d, e) -> (d, i)>, affine_map<(i, j, d, e) -> (j, d)>, affine_map<(i, j, d, e) -> (j, e)>, affine_map<(i, j, d, e) -> (e, i)>, affine_map<(i, j, d, e) -> (i)>]
+    exponent_scale(1.0) normalizer(#attn.softmax) top_k(3)
+  return
+}
+
+// -----
+
 func.func @weights_c1_maps(%q: tensor<8x16xf32>, %k: tensor<7x8xf32>, %m: tensor<16xf32>, %w: tensor<7x16xf32>) {
   // expected-error @below {{expects 4 indexing maps (query, key, similarity, score, mask operands, state, init), got 3}}
   %r = attn.weights ins(%q, %k : tensor<8x16xf32>, tensor<7x8xf32>)

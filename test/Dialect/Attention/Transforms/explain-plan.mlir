@@ -116,15 +116,15 @@ func.func @data(%q: tensor<2x11x8xf32>, %k: tensor<2x40x8xf32>, %o: tensor<2x11x
 // What cannot be tiled has a plan, and a reason for having no costs.
 
 // CHECK: plan of 'attn.generic' in @topk
-// CHECK:   costs are unknown: result 'topk_values' cannot be compiled yet
+// CHECK:   costs are unknown: cannot tile result 'topk_values' with k = 65
 #t = affine_map<(b, i, j, d, e) -> (b, i)>
-func.func @topk(%q: tensor<2x11x8xf32>, %o: tensor<2x11x8xf32>, %h: tensor<2x11x2xf32>, %x: tensor<2x11x2xi32>)
-    -> (tensor<2x11x8xf32>, tensor<2x11x2xf32>, tensor<2x11x2xi32>) {
+func.func @topk(%q: tensor<2x11x8xf32>, %o: tensor<2x11x8xf32>, %h: tensor<2x11x65xf32>, %x: tensor<2x11x65xi32>)
+    -> (tensor<2x11x8xf32>, tensor<2x11x65xf32>, tensor<2x11x65xi32>) {
   %0:3 = attn.generic ins(%q, %q, %q : tensor<2x11x8xf32>, tensor<2x11x8xf32>, tensor<2x11x8xf32>)
-    outs(out %o : tensor<2x11x8xf32>, topk_values %h : tensor<2x11x2xf32>, topk_indices %x : tensor<2x11x2xi32>)
+    outs(out %o : tensor<2x11x8xf32>, topk_values %h : tensor<2x11x65xf32>, topk_indices %x : tensor<2x11x65xi32>)
     maps [#q, #k, #v, #o, #t, #t] normalizer(#attn.softmax)
     {attn.plan = #attn.plan<online, rows_minor, rows = 16, keys = 16, lanes = 8, register_tile = [6, 2]>}
-  return %0#0, %0#1, %0#2 : tensor<2x11x8xf32>, tensor<2x11x2xf32>, tensor<2x11x2xi32>
+  return %0#0, %0#1, %0#2 : tensor<2x11x8xf32>, tensor<2x11x65xf32>, tensor<2x11x65xi32>
 }
 
 // A last tile of 4 rows is computed as 8, not 16: (16 + 8) * 10 pairs.

@@ -31,6 +31,17 @@ func.func @weights(%q: tensor<1x2x?x64xf16>, %k: tensor<1x2x?x64xf16>, %v: tenso
 
 // -----
 
+func.func @top_k(%q: tensor<1x2x?x64xf16>, %k: tensor<1x2x?x64xf16>, %v: tensor<1x2x?x64xf16>)
+    -> tensor<1x2x?x3xi32> {
+  // expected-error @below {{cannot be compiled for a GPU yet: result 'topk_values' (out, lse and max can)}}
+  %out, %w, %x = attn.sdpa %q, %k, %v returns(out, topk_values, topk_indices)
+    : (tensor<1x2x?x64xf16>, tensor<1x2x?x64xf16>, tensor<1x2x?x64xf16>)
+    -> tensor<1x2x?x64xf16>, tensor<1x2x?x3xf32>, tensor<1x2x?x3xi32>
+  return %x : tensor<1x2x?x3xi32>
+}
+
+// -----
+
 func.func @shared_memory(%q: tensor<1x2x?x256xf16>, %k: tensor<1x2x?x256xf16>, %v: tensor<1x2x?x256xf16>)
     -> tensor<1x2x?x256xf16> {
   // expected-error @below {{cannot be compiled for a GPU yet: 65536 bytes of shared memory are needed, and there are 60000}}

@@ -23,15 +23,64 @@ func.func @no_plan(%q: tensor<5x4xf32>, %k: tensor<7x4xf32>, %v: tensor<7x3xf32>
 #t = affine_map<(i, j, d, e) -> (i)>
 #plan = #attn.plan<online, rows_minor, rows = 8, keys = 4, lanes = 8, register_tile = [2, 1]>
 
-func.func @topk(%q: tensor<5x4xf32>, %k: tensor<7x4xf32>, %v: tensor<7x3xf32>,
-                   %o: tensor<5x3xf32>, %h: tensor<5x2xf32>, %x: tensor<5x2xi32>)
-    -> (tensor<5x3xf32>, tensor<5x2xf32>, tensor<5x2xi32>) {
-  // expected-error @below {{result 'topk_values' cannot be compiled yet: ask for 'weights' and rank them}}
+func.func @topk_ranks(%q: tensor<5x4xf32>, %k: tensor<7x4xf32>, %v: tensor<7x3xf32>,
+    %o: tensor<5x3xf32>, %h: tensor<5x65xf32>, %x: tensor<5x65xi32>) -> tensor<5x3xf32> {
+  // expected-error @below {{cannot tile result 'topk_values' with k = 65: expects at most 64; ask for 'weights' and rank them}}
+  %0:3 = attn.generic ins(%q, %k, %v : tensor<5x4xf32>, tensor<7x4xf32>, tensor<7x3xf32>)
+    outs(out %o : tensor<5x3xf32>, topk_values %h : tensor<5x65xf32>, topk_indices %x : tensor<5x65xi32>)
+    maps [#q, #k, #v, #o, #t, #t] normalizer(#attn.softmax) {attn.plan = #attn.plan<online, rows_minor, rows = 8, keys = 4, lanes = 8, register_tile = [2, 1]>}
+  return %0#0 : tensor<5x3xf32>
+}
+
+// -----
+
+#q = affine_map<(i, j, d, e) -> (i, d)>
+#k = affine_map<(i, j, d, e) -> (j, d)>
+#v = affine_map<(i, j, d, e) -> (j, e)>
+#o = affine_map<(i, j, d, e) -> (i, e)>
+#t = affine_map<(i, j, d, e) -> (i)>
+
+func.func @topk_index_type(%q: tensor<5x4xf32>, %k: tensor<7x4xf32>, %v: tensor<7x3xf32>,
+    %o: tensor<5x3xf32>, %h: tensor<5x2xf32>, %x: tensor<5x2xi16>) -> tensor<5x3xf32> {
+  // expected-error @below {{cannot tile result 'topk_indices' of 'i16': expects i32 or i64}}
+  %0:3 = attn.generic ins(%q, %k, %v : tensor<5x4xf32>, tensor<7x4xf32>, tensor<7x3xf32>)
+    outs(out %o : tensor<5x3xf32>, topk_values %h : tensor<5x2xf32>, topk_indices %x : tensor<5x2xi16>)
+    maps [#q, #k, #v, #o, #t, #t] normalizer(#attn.softmax) {attn.plan = #attn.plan<online, rows_minor, rows = 8, keys = 4, lanes = 8, register_tile = [2, 1]>}
+  return %0#0 : tensor<5x3xf32>
+}
+
+// -----
+
+#q = affine_map<(i, j, d, e) -> (i, d)>
+#k = affine_map<(i, j, d, e) -> (j, d)>
+#v = affine_map<(i, j, d, e) -> (j, e)>
+#o = affine_map<(i, j, d, e) -> (i, e)>
+#t = affine_map<(i, j, d, e) -> (i)>
+
+func.func @topk_split(%q: tensor<5x4xf32>, %k: tensor<7x4xf32>, %v: tensor<7x3xf32>,
+    %o: tensor<5x3xf32>, %h: tensor<5x2xf32>, %x: tensor<5x2xi32>) -> tensor<5x3xf32> {
+  // expected-error @below {{cannot tile result 'topk_values' with 'split' = 8: nobody merges lists of parts, expects a plan without 'split'}}
   %0:3 = attn.generic ins(%q, %k, %v : tensor<5x4xf32>, tensor<7x4xf32>, tensor<7x3xf32>)
     outs(out %o : tensor<5x3xf32>, topk_values %h : tensor<5x2xf32>, topk_indices %x : tensor<5x2xi32>)
-    maps [#q, #k, #v, #o, #t, #t] normalizer(#attn.softmax)
-    {attn.plan = #plan}
-  return %0#0, %0#1, %0#2 : tensor<5x3xf32>, tensor<5x2xf32>, tensor<5x2xi32>
+    maps [#q, #k, #v, #o, #t, #t] normalizer(#attn.softmax) {attn.plan = #attn.plan<online, rows_minor, rows = 8, keys = 4 split 8, lanes = 8, register_tile = [2, 1]>}
+  return %0#0 : tensor<5x3xf32>
+}
+
+// -----
+
+#q = affine_map<(i, j, d, e) -> (i, d)>
+#k = affine_map<(i, j, d, e) -> (j, d)>
+#v = affine_map<(i, j, d, e) -> (j, e)>
+#o = affine_map<(i, j, d, e) -> (i, e)>
+#t = affine_map<(i, j, d, e) -> (i)>
+
+func.func @topk_on_gpu(%q: tensor<5x4xf32>, %k: tensor<7x4xf32>, %v: tensor<7x3xf32>,
+    %o: tensor<5x3xf32>, %h: tensor<5x2xf32>, %x: tensor<5x2xi32>) -> tensor<5x3xf32> {
+  // expected-error @below {{cannot be compiled for a GPU yet: result 'topk_values' (out, lse and max can)}}
+  %0:3 = attn.generic ins(%q, %k, %v : tensor<5x4xf32>, tensor<7x4xf32>, tensor<7x3xf32>)
+    outs(out %o : tensor<5x3xf32>, topk_values %h : tensor<5x2xf32>, topk_indices %x : tensor<5x2xi32>)
+    maps [#q, #k, #v, #o, #t, #t] normalizer(#attn.softmax) {attn.plan = #attn.plan<online, rows_major, rows = 64, keys = 64, lanes = 32, register_tile = [16, 8], precision = f16, warps = 4, stages = 2>}
+  return %0#0 : tensor<5x3xf32>
 }
 
 // -----

@@ -438,6 +438,47 @@ func.func @weights_take_a_second_visit(%q: tensor<?x4xf32>, %k: tensor<?x4xf32>,
 
 // -----
 
+// Top-k: one visit of the keys, with two lists of 3 ranks beside the state. In the end their scores become weights. Sizes
+// are all unknown but D, Dv and k, so that anything over rows and keys would show as tensor<?x?..> here.
+
+#q = affine_map<(i, j, d, e) -> (i, d)>
+#k = affine_map<(i, j, d, e) -> (j, d)>
+#v = affine_map<(i, j, d, e) -> (j, e)>
+#o = affine_map<(i, j, d, e) -> (i, e)>
+#i = affine_map<(i, j, d, e) -> (i)>
+#plan = #attn.plan<online, rows_minor, rows = 16, keys = 12, lanes = 8, register_tile = [4, 2]>
+
+// CHECK-LABEL: func.func @top_k_goes_along
+//   CHECK-NOT:   tensor<?x?x
+//   CHECK-DAG:   %[[NONE:.+]] = arith.constant 0xFF800000 : f32
+//   CHECK-DAG:   %[[BEFORE:.+]] = arith.constant -1 : i32
+//       CHECK:   scf.forall {{.+}} shared_outs(%[[O:.+]] = %{{.+}}, %[[V:.+]] = %{{.+}}, %[[X:.+]] = %{{.+}})
+//       CHECK:     linalg.fill {attn.role = "init"} ins(%[[NONE]] : f32) outs(%{{.+}} : tensor<3x16xf32>)
+//       CHECK:     linalg.fill {attn.role = "init"} ins(%[[BEFORE]] : i32) outs(%{{.+}} : tensor<3x16xi32>)
+//       CHECK:     scf.for {{.+}} -> (tensor<3x16xf32>, tensor<16xf32>, tensor<16xf32>, tensor<3x16xf32>, tensor<3x16xi32>)
+//       CHECK:       attn.online ins({{.+}} top_k(3) plan
+//       CHECK:     %[[STATE:.+]]:5 = scf.if
+//       CHECK:       linalg.fill {attn.role = "redo"} ins(%[[NONE]] : f32)
+//       CHECK:       attn.online guarded {{.+}} top_k(3) plan
+//       CHECK:     attn.finalize ins(
+//       CHECK:     %[[SCORES:.+]] = tensor.extract_slice %[[STATE]]#3[0, 0] [3, %[[N:.+]]] [1, 1]
+//       CHECK:     %[[TOP:.+]] = tensor.extract_slice %[[STATE]]#3[0, 0] [1, %[[N]]] [1, 1] : tensor<3x16xf32> to tensor<?xf32>
+//       CHECK:     %[[VALUES:.+]] = linalg.generic {{.+}} ins(%[[SCORES]], %[[TOP]], {{.+}} : tensor<3x?xf32>, {{.+}} outs({{.+}} : tensor<?x3xf32>) attrs = {attn.role = "unpack"}
+//       CHECK:     %[[KEYS:.+]] = tensor.extract_slice %[[STATE]]#4
+//       CHECK:     %[[INDICES:.+]] = linalg.generic {{.+}} ins(%[[KEYS]], {{.+}} : tensor<3x?xi32>, {{.+}} outs({{.+}} : tensor<?x3xi32>) attrs = {attn.role = "unpack"}
+//   CHECK-NOT:     attn.weights
+//   CHECK-DAG:     tensor.parallel_insert_slice %[[VALUES]] into %[[V]]
+//   CHECK-DAG:     tensor.parallel_insert_slice %[[INDICES]] into %[[X]]
+func.func @top_k_goes_along(%q: tensor<?x4xf32>, %k: tensor<?x4xf32>, %v: tensor<?x3xf32>, %o: tensor<?x3xf32>,
+    %h: tensor<?x3xf32>, %x: tensor<?x3xi32>) -> (tensor<?x3xf32>, tensor<?x3xf32>, tensor<?x3xi32>) {
+  %0:3 = attn.generic ins(%q, %k, %v : tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x3xf32>)
+    outs(out %o : tensor<?x3xf32>, topk_values %h : tensor<?x3xf32>, topk_indices %x : tensor<?x3xi32>)
+    maps [#q, #k, #v, #o, #i, #i] normalizer(#attn.softmax) {attn.plan = #plan}
+  return %0#0, %0#1, %0#2 : tensor<?x3xf32>, tensor<?x3xf32>, tensor<?x3xi32>
+}
+
+// -----
+
 // No keys: results without keys, and weights that hold nothing.
 
 #q = affine_map<(i, j, d, e) -> (i, d)>

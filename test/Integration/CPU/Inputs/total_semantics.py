@@ -80,13 +80,16 @@ def tensor(*sizes):
     return "tensor<" + "x".join(map(str, [*sizes, element])) + ">"
 
 
-def operands_kernel(rows, dtype, has_weights):
+def operands_kernel(rows, dtype, has_more):
+    """With lse and, unless keys are divided, with weights and the 3 largest of them."""
     q, k, v = tensor("?", H, rows, D, dtype), tensor("?", HKV, "?", D, dtype), tensor("?", HKV, "?", DV, dtype)
     bias, mask = tensor(1, 1, rows, "?", "f32"), tensor("?", 1, rows, "?", "i1")
     kinds = [tensor("?", H, rows, DV, dtype), tensor("?", H, rows, "f32")]
-    if has_weights:
-        kinds.append(tensor("?", H, rows, "?", "f32"))
-    results, names = ", ".join(kinds), "out, lse, weights" if has_weights else "out, lse"
+    names = "out, lse"
+    if has_more:
+        kinds += [tensor("?", H, rows, size, element) for size, element in [("?", "f32"), (3, "f32"), (3, "i32")]]
+        names += ", weights, topk_values, topk_indices"
+    results = ", ".join(kinds)
     values = ", ".join(f"%r#{number}" for number in range(len(kinds)))
     return f"""func.func @f(%q: {q} {{attn.name = "q"}}, %k: {k} {{attn.name = "k"}}, %v: {v} {{attn.name = "v"}},
     %bias: {bias} {{attn.name = "bias"}}, %mask: {mask} {{attn.name = "mask"}}) -> ({results}) {{
@@ -181,7 +184,7 @@ def run(source, cases, get_shapes, rows, split):
     failed = len(calls) - len(reports)
     for name, call, report in zip(names, calls, reports, strict=False):
         lines = report.splitlines()
-        if not lines or not all(re.match(r"\w+: ok: \d+ compared, 0 exempt, ", line) for line in lines):
+        if not lines or not all(re.match(r"[\w, ]+: ok: \d+ compared, 0 exempt, ", line) for line in lines):
             print(f"{name}: {shlex.join(call)}", report, sep="\n")
             failed += 1
     if failed or result.returncode:
@@ -205,7 +208,7 @@ def main():
     def arithmetic(b, n, m):
         return {"q": (b, HKV, H // HKV, n, D), "k": (b, HKV, m, D), "v": (b, HKV, m, DV), "lengths": (b,)}
 
-    # Weights need the keys again when their rows are finished, so no plan divides them.
+    # Weights need the keys again when their rows are finished, and nobody merges lists, so no plan divides their keys.
     first = run(operands_kernel(rows, dtype, not split), OPERANDS, operands, rows, split)
     second = run(arithmetic_kernel(rows, dtype), ARITHMETIC, arithmetic, rows, split)
     finish(first[0] + second[0], first[1] + second[1])

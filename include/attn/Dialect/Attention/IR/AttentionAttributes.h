@@ -24,6 +24,9 @@ inline unsigned getFinishIndex(ResultKind kind) {
   return kind == ResultKind::Lse ? 1 : kind == ResultKind::Max ? 2 : 3;
 }
 
+/// Whether a result of this kind has a trailing dimension k.
+inline bool isTopK(ResultKind kind) { return kind == ResultKind::TopkValues || kind == ResultKind::TopkIndices; }
+
 // Defaults of NormalizerInterface.
 
 /// Whether a result of this kind needs nothing but the weights themselves.
@@ -46,6 +49,11 @@ namespace attn {
 constexpr llvm::StringLiteral kPlanName = "attn.plan";
 /// Discardable string attribute of a linalg op: what the op is for.
 constexpr llvm::StringLiteral kRoleName = "attn.role";
+/// Role of the linalg op that puts the scores of a key tile into the sorted lists of their rows. `ins` is scores over
+/// rows and keys; `outs` are the lists, scores and positions, over rows and ranks, and what goes from one rank to the
+/// next, over rows. Its loops are a row, a key, a rank, in this order, and sequential. A score that does not belong
+/// before the last of the list changes nothing.
+constexpr llvm::StringLiteral kRankRole = "rank";
 /// Discardable attribute of a kernel function that returns nothing: an array of {kind, name, type}, one an argument.
 constexpr llvm::StringLiteral kArgumentsName = "attn.arguments";
 /// String attribute of an argument or result of a kernel function on tensors: its name for callers.

@@ -12,6 +12,7 @@ include "mlir/Interfaces/DestinationStyleOpInterface.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
+def Attn_ResultTensor : RankedTensorOf<[F16, BF16, F32, F64, I32, I64]>;
 def Attn_Query4D : Type<And<[RankedTensorOf<[Attn_Float]>.predicate, HasAnyRankOfPred<[4]>]>,
                         "[B,H,N,D] (or [B,N,H,D]) tensor of f16, bf16, f32 or f64", "::mlir::RankedTensorType">;
 def Attn_Key4D : Type<Attn_Query4D.predicate, "[B,Hkv,M,D] (or [B,M,Hkv,D]) tensor of f16, bf16, f32 or f64",
@@ -40,13 +41,15 @@ def Attn_SdpaOp : Attn_Op<"sdpa", [Pure, AttrSizedOperandSegments,
     **Shapes** (elements), `layout(bhnd)`, the default: Q `[B,H,N,D]`, K `[B,Hkv,M,D]`, V `[B,Hkv,M,Dv]`, out `[B,H,N,Dv]`;
     `layout(bnhd)`: Q `[B,N,H,D]`, K `[B,M,Hkv,D]`, V `[B,M,Hkv,Dv]`, out `[B,N,H,Dv]`. In both layouts `bias` (float) and
     `mask` (i1, true keeps) broadcast to `[B,H,N,M]` from the right as in numpy (rank 1 to 4, sizes of static 1 repeat),
-    `lse` is `[B,H,N]` and `weights` is `[B,H,N,M]`.
+    `lse` is `[B,H,N]`, `weights` is `[B,H,N,M]`, and `topk_values` and `topk_indices` are `[B,H,N,k]`: the k largest
+    weights of each row in descending order, and their keys from 0 to M - 1 (as of `attn.generic`).
 
     **Numbers**: `scale` has no unit and defaults to `1/sqrt(D)`. Scores, sums and `lse` are f32 for f16, bf16 and f32
     inputs and f64 for f64 inputs. A key whose score is -inf counts as masked.
 
     **Edges**: a row whose keys are all masked gives zeros, never NaN, and `lse = -inf`; `M = 0` is such a row. What is
-    masked contributes nothing, whatever K and V hold there. A NaN score of a kept key gives NaN.
+    masked contributes nothing, whatever K and V hold there. A NaN score of a kept key gives NaN. Ranks beyond the keys
+    that are kept hold the value 0 and the index -1; of a row of NaN every value is NaN and every index -1.
 
     **Constraints**
     * C1 Q, K and V agree on the batch size B.
@@ -54,8 +57,10 @@ def Attn_SdpaOp : Attn_Op<"sdpa", [Pure, AttrSizedOperandSegments,
     * C3 K and V agree on Hkv and on M.
     * C4 H is a multiple of Hkv.
     * C5 `bias` and `mask` have rank 1 to 4 and broadcast to `[B,H,N,M]`.
-    * C6 result kinds are `out` first, then any of `lse`, `weights`, each at most once, one result type each.
-    * C7 results have the shapes above; `out` has the element type of Q, the others the accumulator type.
+    * C6 result kinds are `out` first, then any of `lse`, `weights`, `topk_values`, `topk_indices`, each at most once, one
+      result type each, top-k values and indices together with one static k of at least 1.
+    * C7 results have the shapes above; `out` has the element type of Q, `topk_indices` holds i32 or i64, the others the
+      accumulator type.
     * C8 Q, K and V have one element type; `bias` is float, `mask` is i1.
     * C9 without `scale`, D is static and not 0.
 
@@ -67,6 +72,9 @@ def Attn_SdpaOp : Attn_Op<"sdpa", [Pure, AttrSizedOperandSegments,
     %o2, %lse = attn.sdpa %q, %k, %v returns(out, lse)
        : (tensor<1x8x128x64xf32>, tensor<1x2x96x64xf32>, tensor<1x2x96x64xf32>)
        -> tensor<1x8x128x64xf32>, tensor<1x8x128xf32>
+    %o3, %best, %where = attn.sdpa %q, %k, %v returns(out, topk_values, topk_indices)
+       : (tensor<1x8x128x64xf32>, tensor<1x2x96x64xf32>, tensor<1x2x96x64xf32>)
+       -> tensor<1x8x128x64xf32>, tensor<1x8x128x4xf32>, tensor<1x8x128x4xi32>
     ```
   }];
   let arguments = (ins Attn_Query4D:$query, Attn_Key4D:$key, Attn_Value4D:$value,
@@ -74,7 +82,7 @@ def Attn_SdpaOp : Attn_Op<"sdpa", [Pure, AttrSizedOperandSegments,
                        OptionalAttr<Attn_CausalKindAttr>:$causal,
                        DefaultValuedAttr<Attn_LayoutAttr, "::attn::Layout::BHND">:$layout,
                        OptionalAttr<F64Attr>:$scale, Attn_ResultKindArrayAttr:$result_kinds);
-  let results = (outs Variadic<Attn_FloatTensor>:$results);
+  let results = (outs Variadic<Attn_ResultTensor>:$results);
   let assemblyFormat = [{
     $query `,` $key `,` $value
     (`bias` `(` $bias^ `:` type($bias) `)`)? (`mask` `(` $mask^ `:` type($mask) `)`)?
@@ -118,7 +126,8 @@ def Attn_AdditiveOp : Attn_Op<"additive", [Pure, DeclareOpInterfaceMethods<Reify
 
     **Shapes** (elements): Q `[B,N,D]`, K `[B,M,D]`, V `[B,M,Dv]`, weight `[D]`, out `[B,N,Dv]`; `mask` (i1, true keeps)
     broadcasts to `[B,N,M]` from the right as in numpy (rank 1 to 3, sizes of static 1 repeat; padding of the source is
-    `[B,1,M]`); `lse` is `[B,N]`; `weights`, the alignment, is `[B,N,M]`. Step by step N is 1.
+    `[B,1,M]`); `lse` is `[B,N]`; `weights`, the alignment, is `[B,N,M]`; `topk_values` and `topk_indices`, the k largest
+    weights of each row and their keys, are `[B,N,k]`, with the edges of `attn.sdpa`. Step by step N is 1.
 
     **Numbers**: scores are natural, without a scale, and with sums and `lse` f32 (f64 for f64 inputs).
 
@@ -130,8 +139,10 @@ def Attn_AdditiveOp : Attn_Op<"additive", [Pure, DeclareOpInterfaceMethods<Reify
     * C2 Q, K and weight agree on D.
     * C3 K and V agree on M.
     * C4 `mask` has rank 1 to 3 and broadcasts to `[B,N,M]`.
-    * C5 result kinds are `out` first, then any of `lse`, `weights`, each at most once, one result type each.
-    * C6 results have the shapes above; `out` has the element type of Q, the others the accumulator type.
+    * C5 result kinds are `out` first, then any of `lse`, `weights`, `topk_values`, `topk_indices`, each at most once, one
+      result type each, top-k values and indices together with one static k of at least 1.
+    * C6 results have the shapes above; `out` has the element type of Q, `topk_indices` holds i32 or i64, the others the
+      accumulator type.
     * C7 Q, K, V and weight have one element type; `mask` is i1.
 
     **Source**: Bahdanau, Cho and Bengio 2014, sec. 3.1 and A.1.2.
@@ -146,7 +157,7 @@ def Attn_AdditiveOp : Attn_Op<"additive", [Pure, DeclareOpInterfaceMethods<Reify
   let arguments = (ins Attn_Tensor3D<"[B,N,D]">:$query, Attn_Tensor3D<"[B,M,D]">:$key, Attn_Tensor3D<"[B,M,Dv]">:$value,
                        Attn_Vector:$weight, Optional<RankedTensorOf<[I1]>>:$mask,
                        Attn_ResultKindArrayAttr:$result_kinds);
-  let results = (outs Variadic<Attn_FloatTensor>:$results);
+  let results = (outs Variadic<Attn_ResultTensor>:$results);
   let assemblyFormat = [{
     $query `,` $key `,` $value `weight` `(` $weight `:` type($weight) `)` (`mask` `(` $mask^ `:` type($mask) `)`)?
     `` custom<Returns>($result_kinds) attr-dict
@@ -343,12 +354,15 @@ def Attn_GenericOp : Attn_Op<"generic", [Pure, AttrSizedOperandSegments, Isolate
     default `s`; `mask(z.., captures..)`, default true. `attn.index` is the position in the whole problem.
 
     **Results** are written into `outs` (destination-passing): `out`; on request `lse`, `max`, `entropy` (b,i),
-    `weights` (b,i,j), `topk_values` and `topk_indices` (b,i,k) with a trailing dimension k that is no loop.
+    `weights` (b,i,j), `topk_values` and `topk_indices` (b,i,k) with a trailing dimension k that is no loop: the weights of
+    the k keys of Kept with the largest scores, in descending order of score, and those keys, counted from the op's
+    first; of equal scores the smaller key comes first. Where weights rise with scores, as those of all normalizers here
+    do, these are the k largest weights.
 
     **Numbers**: sums, scores and results beside out are f32, or f64 where Q, K or V is f64 (the accumulator type).
 
-    **Edges**: an empty Kept gives out 0, `lse = max = -inf`, weights 0, top-k index -1 (value 0), entropy 0. A NaN score
-    in Kept gives NaN.
+    **Edges**: an empty Kept gives out 0, `lse = max = -inf`, weights 0, entropy 0. Ranks beyond the keys of Kept have the
+    index -1 and the value 0. A NaN score in Kept gives NaN, and indices of -1.
 
     **Constraints**
     * C1 there is one indexing map per tensor operand with loops, in the order query, key, value, similarity, score,
@@ -358,13 +372,15 @@ def Attn_GenericOp : Attn_Op<"generic", [Pure, AttrSizedOperandSegments, Isolate
     * C3 there is exactly one key, one d and one e loop, and at least one row loop.
     * C4 static sizes that one loop gives to several operands are equal.
     * C5 element operands use only the loops of their role.
-    * C6 outs are `out` first, then other kinds, each at most once, top-k values and indices together with one static k.
+    * C6 outs are `out` first, then other kinds, each at most once, top-k values and indices together, with one map and
+      one static k of at least 1 (compiling takes up to 64).
     * C7 results use exactly the loops of their kind.
     * C8 region arguments and yields have the types described above.
     * C9 captures are integers, indices, floats or ranked tensors.
     * C10 there is no offset, or one per loop.
     * C11 the normalizer defines every result asked for and has the number of operands it asks for.
-    * C12 `lse`, `max`, `entropy`, `weights` and `topk_values` have the accumulator type, `topk_indices` is an integer.
+    * C12 `lse`, `max`, `entropy`, `weights` and `topk_values` have the accumulator type, `topk_indices` is an integer
+      (compiling takes i32 and i64).
     * C13 regions hold only pure ops of `arith`, `math`, `tensor.extract` and `attn.index`.
 
     **Source**: Vaswani et al. 2017; Bahdanau et al. 2015 (similarity `v * tanh(q + k)`).
@@ -470,6 +486,10 @@ def Attn_OnlineOp : Attn_Op<"online", [Pure, AttrSizedOperandSegments, IsolatedF
     is left out of the sum by selection, not by multiplying with zero; without it, a NaN or an infinity in a row of V
     that is not kept may reach acc (tiling redoes such a row tile guarded).
 
+    `top_k(k)` keeps, beside the state, a sorted list of each row: the k largest scores of kept keys so far, in descending
+    order, and the positions of these keys (`attn.index`, in 32 bits). Of equal scores the earlier key comes first; a NaN
+    is larger than any other score. A list starts with scores of -inf.
+
     **Constraints**
     * C1 maps come in the order query, key, value, similarity, score, mask operands, acc, and one for all of
       state; otherwise as `attn.generic` C1.
@@ -477,6 +497,8 @@ def Attn_OnlineOp : Attn_Op<"online", [Pure, AttrSizedOperandSegments, IsolatedF
       they have one iteration (element operands may have a dimension of size 1 for them), and their position is their offset.
     * C3 as `attn.generic` C4, C5, C8, C9, C10 and C13.
     * C4 `outs` are acc and as many state tensors as the normalizer has, all of accumulator type; state is over rows.
+    * C5 with `top_k(k)`, k at least 1, two more outs follow, of accumulator type and of i32: scores and positions. They lie
+      as acc does, with k ranks in the place of e, and have no map.
 
     **Source**: Milakov & Gimelshein 2018, alg. 3; Dao et al. 2022, alg. 1.
 
@@ -495,7 +517,7 @@ def Attn_OnlineOp : Attn_Op<"online", [Pure, AttrSizedOperandSegments, IsolatedF
                        Variadic<Index>:$offsets, Variadic<AnyRankedTensor>:$inits,
                        AffineMapArrayAttr:$indexing_maps, DefaultValuedAttr<F64Attr, "1.0">:$scale,
                        F64Attr:$exponent_scale, Attn_Normalizer:$normalizer, UnitAttr:$guarded,
-                       OptionalAttr<Attn_PlanAttr>:$plan);
+                       OptionalAttr<ConfinedAttr<I64Attr, [IntMinValue<1>]>>:$top_k, OptionalAttr<Attn_PlanAttr>:$plan);
   let regions = (region MaxSizedRegion<1>:$similarity, MaxSizedRegion<1>:$score, MaxSizedRegion<1>:$mask);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = [{
@@ -507,7 +529,7 @@ def Attn_OnlineOp : Attn_Op<"online", [Pure, AttrSizedOperandSegments, IsolatedF
     (`captures` `(` $captures^ `:` type($captures) `)`)? (`offsets` `(` $offsets^ `)`)?
     `outs` `(` $inits `:` type($inits) `)`
     `maps` $indexing_maps (`scale` `(` $scale^ `)`)? `exponent_scale` `(` $exponent_scale `)`
-    `normalizer` `(` $normalizer `)` (`plan` `(` $plan^ `)`)? attr-dict
+    `normalizer` `(` $normalizer `)` (`top_k` `(` $top_k^ `)`)? (`plan` `(` $plan^ `)`)? attr-dict
     (`similarity` $similarity^)? (`score` $score^)? (`mask` $mask^)?
   }];
   let hasVerifier = 1;
@@ -515,6 +537,9 @@ def Attn_OnlineOp : Attn_Op<"online", [Pure, AttrSizedOperandSegments, IsolatedF
   let hasCanonicalizer = 1;
   let extraClassDeclaration = [{
     ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitsMutable(); }
+    /// The state among `outs`; and the lists of top-k, scores and positions, or nothing.
+    ::mlir::OperandRange getStateInits() { return getInits().drop_front().drop_back(getTopK() ? 2 : 0); }
+    ::mlir::OperandRange getTopKInits() { return getInits().take_back(getTopK() ? 2 : 0); }
   }];
 }
 

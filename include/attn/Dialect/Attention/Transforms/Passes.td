@@ -204,10 +204,11 @@ def AttnTileAndFusePass : InterfacePass<"attn-tile-and-fuse", "::mlir::FunctionO
       scratch, where the tile is read (`attn.role = "produce"`);
     * a check for what should not have been summed (`attn.role = "check"`): if acc holds a NaN or an infinity, the rows
       are redone with guarded `attn.online`;
-    * `attn.finalize` into slices of the results, and `attn.weights` in a second visit where weights are asked for.
+    * `attn.finalize` into slices of the results, and `attn.weights` in a second visit where weights are asked for. Top-k
+      takes no second visit: its lists of scores go through the loops beside the state, and become weights in the end.
     **Remark** (missed): an op of the mask that is not affine in row and key, and whether its range is looked at.
-    **Fails** for top-k, for D or Dv of unknown size, for a batch or row loop of static size 0, without a plan, and in
-    `rows_major` where the rows are no multiple of the plan's.
+    **Fails** for top-k of more than 64 ranks or with a plan that divides keys, for D or Dv of unknown size, for a batch
+    or row loop of static size 0, without a plan, and in `rows_major` where the rows are no multiple of the plan's.
     **Source**: Dao et al. 2022, alg. 1.
     (example: test/Dialect/Attention/Transforms/tile-and-fuse.mlir @causal_stops_at_diagonal)
   }];
