@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "EmulatedCall.h"
+#include "attn/Runner/EmulatedCall.h"
 
 #include "llvm/Support/raw_ostream.h"
 
@@ -30,11 +30,12 @@ int32_t EmulatedCall::launch(void *self, const attn_gpu_kernel *kernel, int64_t 
   return ATTN_OK;
 }
 
-llvm::Error EmulatedCall::runOnce(const LoadedKernel &kernel, emulator::Landing landing, uint64_t seed,
-                                  llvm::raw_ostream &os) {
+llvm::Expected<std::optional<emulator::Report>>
+EmulatedCall::runOnce(const LoadedKernel &kernel, emulator::Landing landing, uint64_t seed) {
   options.landing = landing;
   options.seed = seed;
   report.reset();
+  error.clear();
   attn_gpu_call call = {ATTN_ABI_VERSION, 0, &EmulatedCall::launch, this, nullptr};
   int32_t status = kernel.call(call, arguments.getPointers());
   if (status != ATTN_OK)
@@ -42,18 +43,26 @@ llvm::Error EmulatedCall::runOnce(const LoadedKernel &kernel, emulator::Landing 
                                    ", " + attn_status_message(status));
   if (!error.empty())
     return llvm::createStringError(error);
-  llvm::StringRef name = landing == emulator::Landing::Late ? "late" : "at once";
-  if (!report) {
+  return std::move(report);
+}
+
+llvm::Error EmulatedCall::runClean(const LoadedKernel &kernel, emulator::Landing landing, uint64_t seed,
+                                   llvm::raw_ostream &os) {
+  llvm::Expected<std::optional<emulator::Report>> seen = runOnce(kernel, landing, seed);
+  if (!seen)
+    return seen.takeError();
+  if (!*seen) {
     os << "no block: nothing to do\n";
     return llvm::Error::success();
   }
-  const emulator::Counters &counters = report->counters;
+  llvm::StringRef name = landing == emulator::Landing::Late ? "late" : "at once";
+  const emulator::Counters &counters = (*seen)->counters;
   os << "copies land " << name << ": " << options.grid[0] << " blocks of " << options.block[0] << ", "
      << options.dynamicSharedBytes << " bytes shared, " << counters.mma << " mma, " << counters.ldmatrix
      << " ldmatrix, " << counters.asyncCopies << " cp.async, " << counters.bankConflicts << " bank conflicts\n";
-  if (!report->completed || report->total > 0)
-    return llvm::createStringError("the emulator found " + llvm::Twine(report->total) + " faults in '" +
-                                   signature.name + "':\n" + report->getText());
+  if (!(*seen)->completed || (*seen)->total > 0)
+    return llvm::createStringError("the emulator found " + llvm::Twine((*seen)->total) + " faults in '" +
+                                   signature.name + "':\n" + (*seen)->getText());
   std::string damage = arguments.findDamage();
   if (!damage.empty())
     return llvm::createStringError("'" + signature.name + "' wrote where it must not: inputs, or memory around " +
@@ -70,10 +79,10 @@ std::string EmulatedCall::getOutputs() const {
 }
 
 llvm::Error EmulatedCall::run(const LoadedKernel &kernel, uint64_t schedule, llvm::raw_ostream &os) {
-  if (llvm::Error failed = runOnce(kernel, emulator::Landing::Late, schedule, os))
+  if (llvm::Error failed = runClean(kernel, emulator::Landing::Late, schedule, os))
     return failed;
   std::string outputs = getOutputs();
-  if (llvm::Error failed = runOnce(kernel, emulator::Landing::Eager, schedule + 1, os))
+  if (llvm::Error failed = runClean(kernel, emulator::Landing::Eager, schedule + 1, os))
     return failed;
   if (outputs != getOutputs())
     return llvm::createStringError("'" + signature.name +

@@ -4,7 +4,6 @@
 #include "attn/Runner/RunMain.h"
 
 #include "DeviceCall.h"
-#include "EmulatedCall.h"
 #include "Timing.h"
 
 #include "attn/Compiler/GpuTarget.h"
@@ -12,6 +11,7 @@
 #include "attn/Dialect/Attention/IR/AttentionAttributes.h"
 #include "attn/Runner/Call.h"
 #include "attn/Runner/CallSettings.h"
+#include "attn/Runner/EmulatedCall.h"
 #include "attn/Runner/Judge.h"
 #include "attn/Support/Npy.h"
 

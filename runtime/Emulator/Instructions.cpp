@@ -109,6 +109,8 @@ static void attn_emu_access(const void *address, int32_t bytes, int32_t isWrite,
   m.access(address, bytes, isWrite, site);
   if (m.isShared(address))
     m.countBanks(address, bytes, site);
+  else if (!isWrite)
+    ++m.counters().elementLoads;
 }
 
 static void attn_emu_barrier(int32_t id, int32_t threads, Site site) {
@@ -240,6 +242,15 @@ static float attn_emu_rcp_ftz(float x) { return flush(1.0f / flush(x)); }
 // Conversions for processors without an instruction for them, by the names that LLVM calls them.
 static _Float16 attn_emu_truncsfhf2(float x) { return _Float16(x); }
 static float attn_emu_extendhfsf2(_Float16 x) { return float(x); }
+// To nearest even; the result is in the register that an f16 would be in, which compilers without bf16 know as well.
+static _Float16 attn_emu_truncsfbf2(float x) {
+  uint32_t wide;
+  std::memcpy(&wide, &x, 4);
+  uint16_t bits = std::isnan(x) ? uint16_t(wide >> 16 | 0x40) : uint16_t((wide + 0x7fff + (wide >> 16 & 1)) >> 16);
+  _Float16 result;
+  std::memcpy(&result, &bits, 2);
+  return result;
+}
 
 } // extern "C"
 
@@ -263,6 +274,7 @@ std::vector<Symbol> getSymbols() {
       ATTN_EMU_SYMBOL(attn_emu_shared),
       ATTN_EMU_SYMBOL(attn_emu_shuffle),
       ATTN_EMU_SYMBOL(attn_emu_warp_sync),
+      {"__truncsfbf2", reinterpret_cast<void *>(&attn_emu_truncsfbf2)},
       {"__truncsfhf2", reinterpret_cast<void *>(&attn_emu_truncsfhf2)},
       {"__extendhfsf2", reinterpret_cast<void *>(&attn_emu_extendhfsf2)},
   };

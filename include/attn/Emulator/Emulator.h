@@ -60,6 +60,8 @@ struct Counters {
   uint64_t mma = 0, ldmatrix = 0, shuffles = 0, barriers = 0, asyncCopies = 0;
   /// Passes over the banks of shared memory that one conflict-free access of the same width would not have needed.
   uint64_t bankConflicts = 0;
+  /// Reads of global memory by threads, not by cp.async: a kernel that copies whole tiles has none.
+  uint64_t elementLoads = 0;
 };
 
 struct Report {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// One call of a kernel for a GPU, run by the emulator.
-#ifndef ATTN_LIB_RUNNER_EMULATEDCALL_H
-#define ATTN_LIB_RUNNER_EMULATEDCALL_H
+// Calls of a kernel for a GPU, run by the emulator.
+#ifndef ATTN_RUNNER_EMULATEDCALL_H
+#define ATTN_RUNNER_EMULATEDCALL_H
 
 #include "attn/Emulation/EmulatedModule.h"
 #include "attn/Runner/Arguments.h"
@@ -14,14 +14,19 @@ public:
   /// `device` holds the kernel. All must outlive the call.
   EmulatedCall(const EmulatedModule &device, const KernelSignature &signature, Arguments &arguments);
 
-  /// Calls the kernel twice through its C interface: copies land late, then at once, in two orders of threads. The
-  /// error tells what the emulator found, that the two calls differ, or what else went wrong; `os` gets the counters.
+  /// Calls the kernel once through its C interface and returns what the emulator saw, nothing where there was no block
+  /// to run. Fails where the kernel refuses the call, and where no chip takes the launch.
+  llvm::Expected<std::optional<emulator::Report>> runOnce(const LoadedKernel &kernel, emulator::Landing landing,
+                                                          uint64_t seed);
+
+  /// Calls the kernel twice: copies land late, then at once, in two orders of threads. The error tells what the
+  /// emulator found, that the two calls differ, or what else went wrong; `os` gets the counters.
   llvm::Error run(const LoadedKernel &kernel, uint64_t schedule, llvm::raw_ostream &os);
 
 private:
   static int32_t launch(void *self, const attn_gpu_kernel *kernel, int64_t blocks, void *const *arguments,
                         void *stream);
-  llvm::Error runOnce(const LoadedKernel &kernel, emulator::Landing landing, uint64_t seed, llvm::raw_ostream &os);
+  llvm::Error runClean(const LoadedKernel &kernel, emulator::Landing landing, uint64_t seed, llvm::raw_ostream &os);
   std::string getOutputs() const;
 
   const EmulatedModule &device;
@@ -35,4 +40,4 @@ private:
 
 } // namespace attn
 
-#endif // ATTN_LIB_RUNNER_EMULATEDCALL_H
+#endif // ATTN_RUNNER_EMULATEDCALL_H
