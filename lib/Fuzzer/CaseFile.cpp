@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "CaseFile.h"
 
+#include "attn/Compiler/GpuTarget.h"
+
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -11,6 +13,7 @@
 using namespace attn;
 
 static constexpr llvm::StringLiteral kRun("// RUN: attn-run %s --compare");
+static constexpr llvm::StringLiteral kTarget("--target=nvidia-emulated"), kChip("--chip=");
 
 static llvm::Error write(const llvm::Twine &path, const std::string &contents) {
   return llvm::writeToOutput(path.str(), [&](llvm::raw_ostream &os) {
@@ -37,8 +40,9 @@ llvm::Expected<std::string> attn::writeCase(llvm::StringRef directory, llvm::Str
   for (llvm::StringRef line : lines)
     text += ("// " + line.substr(0, 600) + "\n").str();
   std::string reference = file.input.reference.empty() ? "" : (" --reference=%S/" + name + ".reference.mlir").str();
+  std::string target = file.chip.empty() ? "" : (" " + kTarget + " " + kChip + file.chip).str();
   for (const std::vector<std::string> &call : file.calls)
-    text += kRun.str() + reference + " " + llvm::join(call, " ") + "\n";
+    text += kRun.str() + target + reference + " " + llvm::join(call, " ") + "\n";
   if (llvm::Error error = write(path, text + file.input.text))
     return std::move(error);
   if (!file.input.reference.empty())
@@ -74,6 +78,10 @@ llvm::Expected<CaseFile> attn::readCase(llvm::StringRef path, llvm::StringRef ca
     for (llvm::StringRef word : words) {
       if (word.starts_with("--reference="))
         hasReference = true;
+      else if (word == kTarget)
+        file.chip = file.chip.empty() ? kDefaultChip.str() : file.chip;
+      else if (word.consume_front(kChip))
+        file.chip = word.str();
       else
         call.push_back(word.str());
     }

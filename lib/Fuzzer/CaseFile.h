@@ -9,7 +9,9 @@ namespace attn {
 
 struct CaseFile {
   TrialInput input;
-  /// Each in the words of attn-run.
+  /// The chip that the kernel is for, emulated; empty for a CPU.
+  std::string chip;
+  /// Each in the words of attn-run, without those that say the target.
   std::vector<std::vector<std::string>> calls;
 };
 

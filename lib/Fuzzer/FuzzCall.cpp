@@ -3,16 +3,20 @@
 #include "FuzzKernel.h"
 
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace attn;
 
 namespace {
 /// Multiply-adds of one call at most, as the reference computes it element by element.
 constexpr int64_t kMostWork = 600000;
+/// Rows and keys of a tile of a GPU, which an emulator does in full, and tiles of one call at most.
+constexpr int64_t kTile = 64, kMostTiles = 12;
 
 class CallMaker {
 public:
-  CallMaker(const FuzzKernel &kernel, uint64_t seed) : kernel(kernel), choice(seed) {}
+  CallMaker(const FuzzKernel &kernel, uint64_t seed, bool isEmulated)
+      : kernel(kernel), choice(seed), isEmulated(isEmulated) {}
 
   std::vector<std::string> make() {
     chooseSizes();
@@ -27,7 +31,7 @@ public:
     if (strides != "dense")
       words.push_back("--strides=" + strides);
     // More than there are cores, too: parts of the keys are as many as threads ask for.
-    if (choice.chance(30))
+    if (choice.chance(30) && !isEmulated)
       words.push_back("--threads=" + choice.of<std::string>({"2", "2", "3", "7"}));
     if (isWorstCase)
       words.push_back("--worst-case");
@@ -60,7 +64,14 @@ private:
           work *= std::max<int64_t>(size, 1);
       return work;
     };
-    while (countWork() > kMostWork) {
+    auto countTiles = [&] {
+      int64_t tiles = 1;
+      for (auto &[loop, size] : sizes)
+        if (loop != "d" && loop != "e")
+          tiles *= std::max<int64_t>(loop == "i" || loop == "j" ? llvm::divideCeil(size, kTile) : size, 1);
+      return tiles;
+    };
+    while (countWork() > kMostWork || (isEmulated && countTiles() > kMostTiles)) {
       std::string larger = "";
       for (auto &[loop, size] : sizes)
         if (kernel.sizes.at(loop) < 0 && size > 1 && (larger.empty() || size > sizes[larger]))
@@ -204,12 +215,13 @@ private:
 
   const FuzzKernel &kernel;
   Choice choice;
+  bool isEmulated;
   std::map<std::string, int64_t> sizes;
   std::vector<std::string> words;
   bool isWorstCase = false;
 };
 } // namespace
 
-std::vector<std::string> attn::makeCall(const FuzzKernel &kernel, uint64_t seed) {
-  return CallMaker(kernel, seed).make();
+std::vector<std::string> attn::makeCall(const FuzzKernel &kernel, uint64_t seed, bool isEmulated) {
+  return CallMaker(kernel, seed, isEmulated).make();
 }

@@ -67,8 +67,9 @@ FuzzKernel makeKernel(uint64_t seed);
 FuzzKernel makeSdpaKernel(Choice &choice);
 FuzzKernel makeGenericKernel(Choice &choice);
 
-/// A random call of `kernel`, in the words of attn-run's command line.
-std::vector<std::string> makeCall(const FuzzKernel &kernel, uint64_t seed);
+/// A random call of `kernel`, in the words of attn-run's command line. On an emulated GPU it is a smaller one, and has
+/// no threads.
+std::vector<std::string> makeCall(const FuzzKernel &kernel, uint64_t seed, bool isEmulated);
 
 /// `value`, or "?" for -1.
 std::string printSize(int64_t size);

@@ -4,6 +4,7 @@
 
 #include "Session.h"
 
+#include "attn/Compiler/GpuTarget.h"
 #include "attn/Compiler/Tool.h"
 
 #include "llvm/Support/FileSystem.h"
@@ -41,6 +42,13 @@ struct CommandLine {
   cl::opt<bool> reduce{"reduce", cl::desc("Shrink saved findings by attn-reduce"), cl::cat(category)};
   cl::opt<std::string> json{"json", cl::desc("Also write the summary as JSON"), cl::value_desc("file"),
                             cl::cat(category)};
+  cl::opt<std::string> target{
+      "target",
+      cl::desc("cpu (default), or nvidia-emulated: smaller calls, watched by the emulator. Calls with mistakes in them "
+               "are made on a CPU only, and findings are traced to stages up to tile"),
+      cl::value_desc("name"), cl::init("cpu"), cl::cat(category)};
+  cl::opt<std::string> chip{"chip", cl::desc("GPU to compile for: sm_80 (default), sm_89, sm_90, sm_100, sm_120"),
+                            cl::value_desc("name"), cl::cat(category)};
   cl::opt<std::string> cpu{"cpu", cl::desc("Processor or instruction set (default native)"), cl::init("native"),
                            cl::value_desc("name"), cl::cat(category)};
   cl::opt<unsigned> optLevel{cl::Prefix, "O", cl::desc("Optimisation level of LLVM, 0 to 3 (default 3)"), cl::init(3),
@@ -62,18 +70,20 @@ struct CommandLine {
 };
 } // namespace
 
-/// The kernel of these cases, with the calls that they are.
-static KernelOnTrial makeKernelOnTrial(uint64_t seed, int64_t first, int64_t end) {
+/// The kernel of these cases, with the calls that they are; for a CPU where there is no chip.
+static KernelOnTrial makeKernelOnTrial(uint64_t seed, int64_t first, int64_t end, llvm::StringRef chip) {
   int64_t number = first / kCallsPerKernel;
   FuzzKernel kernel = makeKernel(reference::operandSeed(seed, number));
   KernelOnTrial trial;
   trial.file.input = {kernel.text, kernel.reference};
+  trial.file.chip = chip.str();
+  std::string target = chip.empty() ? "" : (" --target=nvidia-emulated --chip=" + chip).str();
   trial.expected = kernel.expected;
   for (int64_t each = first; each < end; ++each) {
     std::string digits = std::to_string(each), ofSeed = std::to_string(seed);
-    trial.file.calls.push_back(makeCall(kernel, reference::operandSeed(~seed, each)));
-    trial.commands.push_back("--seed=" + ofSeed + " --case=" + digits);
-    trial.names.push_back("seed" + ofSeed + "-case" + digits);
+    trial.file.calls.push_back(makeCall(kernel, reference::operandSeed(~seed, each), !chip.empty()));
+    trial.commands.push_back("--seed=" + ofSeed + " --case=" + digits + target);
+    trial.names.push_back((chip.empty() ? "" : chip.str() + "-") + "seed" + ofSeed + "-case" + digits);
   }
   return trial;
 }
@@ -91,12 +101,10 @@ static void printKernel(const KernelOnTrial &trial) {
   }
 }
 
-/// Gives the cases that were asked for to `take`.
-static llvm::Error forEachKernel(const CommandLine &line, llvm::function_ref<void(KernelOnTrial)> take) {
-  if (!line.input.empty()) {
-    llvm::Expected<CaseFile> file = readCase(line.input, line.callsOf);
-    if (!file)
-      return file.takeError();
+/// Gives the cases that were asked for to `take`: those of a file, if there is one, or random ones.
+static void forEachKernel(const CommandLine &line, std::optional<CaseFile> file, llvm::StringRef chip,
+                          llvm::function_ref<void(KernelOnTrial)> take) {
+  if (file) {
     KernelOnTrial trial;
     for (const Refusal &refusal : getRefusals())
       trial.expected.push_back(refusal.kind);
@@ -105,17 +113,42 @@ static llvm::Error forEachKernel(const CommandLine &line, llvm::function_ref<voi
       trial.names.push_back("");
     }
     trial.file = std::move(*file);
-    take(std::move(trial));
-    return llvm::Error::success();
+    return take(std::move(trial));
   }
   int64_t first = line.single >= 0 ? line.single : line.first;
   int64_t end = first + (line.single >= 0 ? 1 : line.cases);
   while (first < end) {
     int64_t next = std::min(end, (first / kCallsPerKernel + 1) * kCallsPerKernel);
-    take(makeKernelOnTrial(line.seed, first, next));
+    take(makeKernelOnTrial(line.seed, first, next, chip));
     first = next;
   }
-  return llvm::Error::success();
+}
+
+/// The saved case to repeat, if there is one.
+static llvm::Expected<std::optional<CaseFile>> readInput(const CommandLine &line) {
+  if (line.input.empty())
+    return std::nullopt;
+  llvm::Expected<CaseFile> file = readCase(line.input, line.callsOf);
+  if (!file)
+    return file.takeError();
+  return std::move(*file);
+}
+
+/// Describes the GPU of the command line, which a saved case has to agree with, or of the case; none for a CPU.
+static llvm::Expected<GPUDescription> chooseGPU(const CommandLine &line, const std::optional<CaseFile> &file) {
+  llvm::Expected<TargetKind> kind = parseTarget(line.target, {TargetKind::CPU, TargetKind::NVIDIAEmulated});
+  if (!kind)
+    return kind.takeError();
+  bool isCPU = *kind == TargetKind::CPU;
+  if (isCPU && line.chip.getNumOccurrences())
+    return llvm::createStringError("--chip: goes with --target=nvidia-emulated");
+  std::string chip = isCPU ? "" : line.chip.empty() ? kDefaultChip.str() : line.chip.getValue();
+  if (file && line.target.getNumOccurrences() && chip != file->chip)
+    return llvm::createStringError("--target, --chip: " + line.input + " has calls for " +
+                                   (file->chip.empty() ? "a CPU" : file->chip) + " (leave both out)");
+  if (file)
+    chip = file->chip;
+  return chip.empty() ? GPUDescription() : describeGPU(chip);
 }
 
 /// What is wrong with the command line, empty if nothing is.
@@ -139,7 +172,7 @@ static std::string checkCommandLine(const CommandLine &line) {
 int attn::fuzzMain(int argc, char **argv, const mlir::DialectRegistry &registry) {
   llvm::InitLLVM init(argc, argv);
   releaseOptionNames({"seed", "cases", "first", "case", "print", "stages", "jobs", "timeout", "save", "reduce", "json",
-                      "cpu", "O", "inject", "calls-of"});
+                      "cpu", "O", "inject", "calls-of", "target", "chip"});
   CommandLine line;
   parseCommandLine(argc, argv, kTool, line.category,
                    "tries random attention: compiles it, calls it, compares with float64\n\n"
@@ -154,6 +187,14 @@ int attn::fuzzMain(int argc, char **argv, const mlir::DialectRegistry &registry)
     return reportError(kTool, llvm::toString(targets.takeError()));
   options.compile.target = targets->front();
   options.compile.optLevel = line.optLevel;
+  llvm::Expected<std::optional<CaseFile>> file = readInput(line);
+  if (!file)
+    return reportError(kTool, llvm::toString(file.takeError()));
+  llvm::Expected<GPUDescription> gpu = chooseGPU(line, *file);
+  if (!gpu)
+    return reportError(kTool, llvm::toString(gpu.takeError()));
+  options.compile.gpu = std::move(*gpu);
+  options.compile.embedImages = false; // the emulator has the kernel already
   if (llvm::Error error = checkRunsHere(options.compile.target))
     return reportError(kTool, llvm::toString(std::move(error)));
   options.processes = line.jobs;
@@ -166,15 +207,14 @@ int attn::fuzzMain(int argc, char **argv, const mlir::DialectRegistry &registry)
     options.programs =
         llvm::sys::path::parent_path(llvm::sys::fs::getMainExecutable(argv[0], reinterpret_cast<void *>(&fuzzMain)))
             .str();
+  std::string chip = options.compile.gpu.chip;
   Session session(registry, std::move(options));
-  llvm::Error error = forEachKernel(line, [&](KernelOnTrial kernel) {
+  forEachKernel(line, std::move(*file), chip, [&](KernelOnTrial kernel) {
     if (line.print)
       printKernel(kernel);
     else
       session.add(std::move(kernel));
   });
-  if (error)
-    return reportError(kTool, llvm::toString(std::move(error)));
   if (line.print)
     return 0;
   Summary summary = session.run();

@@ -139,7 +139,7 @@ private:
     }
     if (isDouble) {
       draft.accumulator = "f64";
-      draft.kernel.expected.push_back(RefusalKind::Float64);
+      draft.kernel.expected.insert(draft.kernel.expected.end(), {RefusalKind::Float64, RefusalKind::GpuFloat64});
     }
     outElement = choice.chance(90) ? contracted[0] : choice.of({"f32", "bf16"});
   }
@@ -174,6 +174,11 @@ private:
       if (count > 64)
         draft.kernel.expected.push_back(RefusalKind::TopK);
     }
+    if (normalizer != "#attn.softmax")
+      draft.kernel.expected.push_back(RefusalKind::GpuNormalizer);
+    for (const Result &result : results)
+      if (result.kind != "out" && result.kind != "lse" && result.kind != "max")
+        draft.kernel.expected.push_back(RefusalKind::GpuResult);
     if (normalizer == "#attn.softmax_sink")
       addSink();
   }

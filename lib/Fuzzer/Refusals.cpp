@@ -17,6 +17,9 @@ llvm::ArrayRef<Refusal> attn::getRefusals() {
       {RefusalKind::NoElements, "cannot tile results without elements", "there is nothing to compile"},
       {RefusalKind::OnesAlike, "cannot tell dimensions of size 1 apart",
        "views of buffers drop dimensions of size 1 by their strides alone"},
+      {RefusalKind::GpuFloat64, "for a GPU yet: f64", "sums of tensor cores are f32"},
+      {RefusalKind::GpuNormalizer, "for a GPU yet: normalizer", "states in fragments are those of softmax"},
+      {RefusalKind::GpuResult, "for a GPU yet: result '", "weights, entropy and top-k are not written from fragments"},
       {RefusalKind::EmptyBroadcast, "that repeats beside a static size 0", "upstream refuses slices of nothing"},
   };
   return refusals;

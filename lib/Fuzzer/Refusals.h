@@ -20,7 +20,10 @@ enum class RefusalKind {
   Float16,
   NoElements,
   OnesAlike,
-  EmptyBroadcast
+  EmptyBroadcast,
+  GpuFloat64,
+  GpuNormalizer,
+  GpuResult,
 };
 
 struct Refusal {

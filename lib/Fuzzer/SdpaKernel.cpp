@@ -57,7 +57,7 @@ private:
     element = choice.of({"f32", "f32", "bf16", "f16"});
     if (choice.chance(2)) {
       element = "f64";
-      kernel.expected.push_back(RefusalKind::Float64);
+      kernel.expected.insert(kernel.expected.end(), {RefusalKind::Float64, RefusalKind::GpuFloat64});
     }
     accumulator = element == "f64" ? "f64" : "f32";
     if (element == "f16")
@@ -65,6 +65,8 @@ private:
     scale = choice.of({"", "", "1.000000e+00", "1.250000e-01", "-2.000000e+00"});
     hasLse = choice.chance(40);
     hasWeights = choice.chance(20);
+    if (hasWeights)
+      kernel.expected.push_back(RefusalKind::GpuResult);
   }
 
   /// Dimensions of Q, K, V or out in this op's layout.

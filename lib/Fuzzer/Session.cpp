@@ -88,10 +88,10 @@ void Session::addTrial(std::shared_ptr<State> state, size_t firstCall) {
     } else if (kind == 'P' || kind == 'F') {
       state->call.reset();
       ++summary.executed;
-      if (kind == 'P')
-        summary.spoilt += Trial::kSpoiltCalls;
-      else
+      if (kind == 'F')
         addTrace(state, number, text);
+      else if (state->kernel.file.chip.empty())
+        summary.spoilt += Trial::kSpoiltCalls;
     }
   };
   job.onEnd = [this, state](const Ending &ending) {
@@ -115,8 +115,10 @@ void Session::addTrace(std::shared_ptr<State> state, size_t call, std::string wh
     return;
   }
   state->hasFinding = true;
-  // What no stage gets wrong, LLVM does.
-  auto stage = std::make_shared<std::string>("emit"), running = std::make_shared<std::string>();
+  // What no stage gets wrong, LLVM does; of a kernel for a GPU fewer stages are tried.
+  bool isForCPU = state->kernel.file.chip.empty();
+  auto stage = std::make_shared<std::string>(isForCPU ? "emit" : "linalg or later"),
+       running = std::make_shared<std::string>();
   Job job;
   job.body = [this, state, call](const Reporter &report) {
     Trial trial(registry, options.compile, options.fault);

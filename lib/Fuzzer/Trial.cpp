@@ -5,6 +5,7 @@
 
 #include "attn/Dialect/Attention/IR/Attention.h"
 #include "attn/Runner/Call.h"
+#include "attn/Runner/EmulatedCall.h"
 #include "attn/Runner/Judge.h"
 
 #include "mlir/Parser/Parser.h"
@@ -96,6 +97,12 @@ LogicalResult Trial::compileStages(ModuleOp module, Progress progress) {
   if (!loaded)
     return module.emitError() << llvm::toString(loaded.takeError());
   kernel = std::move(*loaded);
+  if (!compiled->device)
+    return success();
+  auto emulated = EmulatedModule::load(*compiled->device);
+  if (!emulated)
+    return module.emitError() << llvm::toString(emulated.takeError());
+  device = std::move(*emulated);
   return success();
 }
 
@@ -153,13 +160,16 @@ std::string Trial::prepare(const CallSettings &callSettings) {
 }
 
 std::string Trial::run() {
-  Call call(*kernel, *arguments, settings.threads);
   if (fault == Fault::Crash)
     std::raise(SIGSEGV);
   if (fault == Fault::Hang)
     while (true)
       pause();
-  if (llvm::Error error = callOnce(call, signature, *arguments))
+  // The order of threads is another for each call.
+  llvm::Error error =
+      device ? EmulatedCall(*device, signature, *arguments).run(*kernel, settings.arguments.seed, llvm::nulls())
+             : callOnce(Call(*kernel, *arguments, settings.threads), signature, *arguments);
+  if (error)
     return llvm::toString(std::move(error));
   if (fault == Fault::Emit)
     for (size_t number = 0; number < signature.arguments.size(); ++number)
@@ -170,6 +180,8 @@ std::string Trial::run() {
 }
 
 std::string Trial::runSpoilt() {
+  if (device)
+    return "";
   Choice choice(settings.arguments.seed);
   std::string wrong;
   for (int number = 0; number < kSpoiltCalls && wrong.empty(); ++number)
@@ -201,6 +213,8 @@ std::string Trial::runNaively(Stage stage) {
 
 std::pair<std::string, std::string> Trial::findStage(Progress progress) {
   for (Stage stage : {Stage::Normalize, Stage::Plan, Stage::Tile, Stage::Linalg}) {
+    if (device && stage == Stage::Linalg)
+      return {};
     progress(getStageName(stage));
     clearOutputs(signature, *arguments);
     if (std::string wrong = runNaively(stage); !wrong.empty())

@@ -7,6 +7,7 @@
 #include "NaiveKernel.h"
 
 #include "attn/Compiler/Compiler.h"
+#include "attn/Emulation/EmulatedModule.h"
 #include "attn/Runner/CallSettings.h"
 #include "attn/Runner/KernelLoader.h"
 
@@ -45,12 +46,13 @@ public:
   std::string run();
 
   /// Makes the call with mistakes in it, kSpoiltCalls times. Returns what is wrong with how the kernel refuses them,
-  /// empty if nothing is.
+  /// empty if nothing is. Kernels for a GPU have another C interface, and no such calls.
   std::string runSpoilt();
   static constexpr int kSpoiltCalls = 2;
 
   /// Makes the call on what each stage left, in order, and returns the first stage that is wrong with what it got
-  /// wrong; empty strings if none is. `progress` says which stage is next.
+  /// wrong; empty strings if none is. `progress` says which stage is next. Of a kernel for a GPU, only stages up to
+  /// tile have a meaning for naive decomposition.
   std::pair<std::string, std::string> findStage(Progress progress);
 
 private:
@@ -70,6 +72,8 @@ private:
   mlir::OwningOpRef<mlir::ModuleOp> meaning;
   KernelSignature signature;
   std::unique_ptr<LoadedKernel> kernel;
+  /// The device's half of a kernel for a GPU.
+  std::unique_ptr<EmulatedModule> device;
   /// Of the call.
   std::unique_ptr<Arguments> arguments;
   CallSettings settings;
