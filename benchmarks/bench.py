@@ -7,6 +7,9 @@ without a choice   what the project asks of itself: value asked, value measured,
 --variants         what sinks, biases, masks, other normalizers and results cost beside plain attention of the same size
 --memory           working memory at 32,768 rows and keys
 --regret           the plan that the compiler chooses beside others: tiles, register tiles and orientations
+--gpu              TFLOP/s on an NVIDIA GPU: D of 64, 128, 256, causal or not, 512 to 16,384 rows, f16 and bf16, beside
+                   torch where it is installed (flash, cudnn, flex_attention); what follows is about CPUs
+--prepare-gpu      what a machine with a GPU needs for that, if it has neither this build tree nor a network
 
 How: every contender lives in a process of its own that may use just the CPUs asked for. They take turns; before and
 after each turn the multiply-add peak of the machine is measured, and a turn counts only if the two differ by at most
@@ -28,7 +31,7 @@ import json
 import pathlib
 import sys
 
-from harness import Problem, kernels, memory, peers, regret, report, rounds, variants, workloads
+from harness import Problem, gpu, gpu_report, kernels, memory, peers, regret, report, rounds, variants, workloads
 
 
 def names(text):
@@ -48,6 +51,16 @@ def parse_arguments(arguments):
     what.add_argument(
         "--regret", metavar="NAME,...", nargs="?", const="", type=names, help="plans; names or families as --workloads"
     )
+    what.add_argument(
+        "--gpu",
+        metavar="DIR",
+        nargs="?",
+        const="",
+        help="TFLOP/s of a GPU; DIR: with what --prepare-gpu wrote, without a compiler",
+    )
+    what.add_argument(
+        "--prepare-gpu", metavar="DIR", type=pathlib.Path, help="write kernels of all chips and the launcher, and stop"
+    )
     what.add_argument("--list", action="store_true", help="print the workloads and stop")
     what.add_argument(
         "--install-peers",
@@ -60,7 +73,11 @@ def parse_arguments(arguments):
     parser.add_argument("--rounds", type=int, default=7, help="turns that must count (default 7)")
     parser.add_argument("--dtype", choices=["f32", "bf16", "f16"], default="", help="instead of each workload's own")
     parser.add_argument(
-        "--peers", type=names, default=[], metavar="NAME,...", help="none, or some of onnxruntime, openvino, torch"
+        "--peers",
+        type=names,
+        default=[],
+        metavar="NAME,...",
+        help="none, or some of onnxruntime, openvino, torch; with --gpu of torch-flash, torch-cudnn, torch-flex",
     )
     parser.add_argument(
         "--priority", action="store_true", help="weigh the measured process above others (root; for busy machines)"
@@ -72,7 +89,7 @@ def parse_arguments(arguments):
         metavar="DIR",
         nargs="?",
         const=pathlib.Path(__file__).parent / "results",
-        help="write CPU-DATE.json, .md and plots (default benchmarks/results), rows of the same day kept",
+        help="write CPU-DATE.json or GPU-DATE.json, .md, plots (default benchmarks/results), rows of the same day kept",
     )
     parsed = parser.parse_args(arguments)
     if parsed.rounds < 1:
@@ -84,6 +101,9 @@ def parse_arguments(arguments):
         parser.error(f"--peers: not with {alone}, which measures this compiler's kernels alone")
     if parsed.memory and (parsed.priority or parsed.dtype):
         parser.error(f"--{'priority' if parsed.priority else 'dtype'}: not with --memory, which measures bytes in f32")
+    if parsed.gpu is not None and (parsed.priority or parsed.dtype == "f32"):
+        wrong = "priority: not" if parsed.priority else "dtype: no f32"
+        parser.error(f"--{wrong} with --gpu, which measures f16 and bf16 on a device")
     if parsed.threads and parsed.workloads is None and parsed.regret is None:
         parser.error(
             "--threads: only with --workloads and --regret (what is asked of the project says itself with how many)"
@@ -127,6 +147,10 @@ def main(arguments):
     options = parse_arguments(arguments)
     if options.install_peers:
         return peers.install(options.install_peers)
+    if options.prepare_gpu:
+        count = gpu.prepare(options.prepare_gpu, gpu.CHIPS.values())
+        print(f"wrote {count} kernels and the launcher into {options.prepare_gpu}: bring it with benchmarks/")
+        return 0
     if options.list:
         for w in workloads.load(options.dtype)[0].values():
             print(f"{w.name:24} {w.family:10} {w.describe()}")
@@ -135,11 +159,14 @@ def main(arguments):
     if options.regret is not None:
         known, _ = workloads.load(options.dtype)
         way = functools.partial(regret.measure, selected=workloads.select(known, options.regret))
+    if options.gpu is not None:
+        way = gpu.measure
     result = way(options)
     if options.json:
         options.json.write_text(json.dumps(result, indent=1) + "\n")
     if options.report:
-        print(f"\nwrote {report.write(options.report, result).name} and what belongs to it into {options.report}")
+        write = report.write if options.gpu is None else gpu_report.write
+        print(f"\nwrote {write(options.report, result).name} and what belongs to it into {options.report}")
     return 0
 
 
