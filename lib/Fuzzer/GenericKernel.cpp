@@ -252,6 +252,7 @@ private:
       if (!canMake || !choice.chance(6))
         continue;
       tensors[n] = "%made_" + argument.name;
+      draft.kernel.expected.push_back(RefusalKind::GpuProducer);
       producers += ProducerWriter(choice, draft, maps[n], contracted[n]).write(n, tensors[n]);
     }
   }

@@ -20,6 +20,8 @@ llvm::ArrayRef<Refusal> attn::getRefusals() {
       {RefusalKind::GpuFloat64, "for a GPU yet: f64", "sums of tensor cores are f32"},
       {RefusalKind::GpuNormalizer, "for a GPU yet: normalizer", "states in fragments are those of softmax"},
       {RefusalKind::GpuResult, "for a GPU yet: result '", "weights, entropy and top-k are not written from fragments"},
+      {RefusalKind::GpuProducer, "for a GPU yet: operands that an elementwise op makes",
+       "tiles of shared memory are copied, not computed"},
       {RefusalKind::EmptyBroadcast, "that repeats beside a static size 0", "upstream refuses slices of nothing"},
   };
   return refusals;

@@ -24,6 +24,7 @@ enum class RefusalKind {
   GpuFloat64,
   GpuNormalizer,
   GpuResult,
+  GpuProducer,
 };
 
 struct Refusal {

@@ -143,6 +143,8 @@ FailureOr<PlanAttr> Planner::planFragments() {
     return refuse() << "normalizer " << op.getNormalizer() << " (#attn.softmax can)";
   if (headSize > kMostHeadSize || valueSize > kMostHeadSize)
     return refuse() << "expects D and Dv of at most " << kMostHeadSize << ", got " << headSize << " and " << valueSize;
+  if (llvm::any_of(op.getDpsInputs(), [](Value operand) { return getElementwiseProducer(operand); }))
+    return refuse() << "operands that an elementwise op makes (those that are stored can)";
   for (auto kind : op.getResultKinds().getAsRange<ResultKindAttr>())
     if (kind.getValue() != ResultKind::Out && kind.getValue() != ResultKind::Lse && kind.getValue() != ResultKind::Max)
       return refuse() << "result '" << stringifyResultKind(kind.getValue()) << "' (out, lse and max can)";

@@ -49,3 +49,22 @@ func.func @shared_memory(%q: tensor<1x2x?x256xf16>, %k: tensor<1x2x?x256xf16>, %
     : (tensor<1x2x?x256xf16>, tensor<1x2x?x256xf16>, tensor<1x2x?x256xf16>) -> tensor<1x2x?x256xf16>
   return %out : tensor<1x2x?x256xf16>
 }
+
+// -----
+
+func.func @produced(%q: tensor<5x64xf16>, %stored: tensor<9x64xi8>, %o: tensor<5x64xf16>) -> tensor<5x64xf16> {
+  %init = tensor.empty() : tensor<9x64xf16>
+  %k = linalg.generic {indexing_maps = [affine_map<(j, d) -> (j, d)>, affine_map<(j, d) -> (j, d)>],
+                       iterator_types = ["parallel", "parallel"]}
+    ins(%stored : tensor<9x64xi8>) outs(%init : tensor<9x64xf16>) {
+  ^bb0(%integer: i8, %unused: f16):
+    %float = arith.sitofp %integer : i8 to f16
+    linalg.yield %float : f16
+  } -> tensor<9x64xf16>
+  // expected-error @below {{cannot be compiled for a GPU yet: operands that an elementwise op makes (those that are stored can)}}
+  %0 = attn.generic ins(%q, %k, %k : tensor<5x64xf16>, tensor<9x64xf16>, tensor<9x64xf16>)
+    outs(out %o : tensor<5x64xf16>)
+    maps [affine_map<(i, j, d, e) -> (i, d)>, affine_map<(i, j, d, e) -> (j, d)>, affine_map<(i, j, d, e) -> (j, e)>,
+          affine_map<(i, j, d, e) -> (i, e)>] normalizer(#attn.softmax)
+  return %0 : tensor<5x64xf16>
+}

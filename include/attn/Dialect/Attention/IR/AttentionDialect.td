@@ -13,7 +13,8 @@ def Attn_Dialect : Dialect {
     scores into weights, and a weighted sum of value rows. The dialect states it once and keeps it whole until the
     machine is known. It has three floors:
 
-    * **named ops** (`attn.sdpa`, `attn.additive`, `attn.rope`, `attn.multi_head`): what people write and importers make;
+    * **named ops** (`attn.sdpa`, `attn.packed`, `attn.additive`, `attn.rope`, `attn.multi_head`, `attn.append_kv`,
+      `attn.gather_pages`): what people write and importers make;
     * **`attn.generic`**: what the compiler thinks in: two contractions with a normaliser between them, layouts in
       indexing maps, scores and masks as regions;
     * **tile ops** (`attn.online`, `attn.merge`, `attn.finalize`, `attn.weights`): one tile of the key loop, on tensors
