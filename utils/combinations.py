@@ -19,6 +19,7 @@ import tempfile
 FEATURES = {
     "type": ["f32", "bf16", "f16"],
     "layout": ["bhnd", "bnhd", "keys innermost"],
+    "storage": ["as computed", "int8", "rotated"],
     "heads": ["equal", "grouped", "one key head"],
     "head sizes": ["Dv = D", "Dv != D"],
     "sizes": ["unknown", "static"],
@@ -93,7 +94,8 @@ class Kernel:
         q, k, v = (self.only(order) for order in orders[layout])
         self.q = q
         self.keys = k
-        self.contracted = [self.add(name, loops, self.element) for name, loops in (("q", q), ("k", k), ("v", v))]
+        self.made = []
+        self.contracted = [self.add("q", q, self.element), self.produce("k", k), self.produce("v", v)]
         self.score_in, self.mask_in, self.sink_in = [], [], []
         head = self.only("hg")[-1]
         self.score_body, self.mask_body = [], []
@@ -178,6 +180,57 @@ class Kernel:
             value = "%s3"
         self.score_value = value
 
+    def produce(self, name, loops):
+        """K or V: as it is stored, or made of it element by element, exactly, so that nothing is rounded twice."""
+        storage = self.choice["storage"]
+        element = {"as computed": self.element, "int8": "i8", "rotated": self.element}[storage]
+        stored, kind, to = self.add(name, loops, element)
+        if storage == "as computed":
+            return stored, kind, to
+        dims = [f"d{number}" for number in range(len(loops))]
+        sizes = []
+        for number, loop in enumerate(loops):
+            if loop in self.unknown:
+                self.made.append(f"%{name}_at{number} = arith.constant {number} : index")
+                self.made.append(f"%{name}_size{number} = tensor.dim {stored}, %{name}_at{number} : {kind}")
+                sizes.append(f"%{name}_size{number}")
+        made = self.tensor(loops, "f32" if storage == "int8" else element)
+        identity = f"affine_map<({', '.join(dims)}) -> ({', '.join(dims)})>"
+        inputs = [(stored, kind, identity)] if storage == "int8" else []
+        if storage == "int8":  # a factor for each key
+            factor, factor_kind, _ = self.add(f"{name}_factor", "j", "f32")
+            inputs.append((factor, factor_kind, f"affine_map<({', '.join(dims)}) -> (d{loops.index('j')})>"))
+        names, kinds = ", ".join(i[0] for i in inputs), ", ".join(i[1] for i in inputs)
+        maps = ", ".join([i[2] for i in inputs] + [identity])
+        parallel = ", ".join(['"parallel"'] * len(loops))
+        self.made += [
+            f"%{name}_init = tensor.empty({', '.join(sizes)}) : {made}",
+            f"%{name}_made = linalg.generic {{indexing_maps = [{maps}], iterator_types = [{parallel}]}}",
+            f"  {f'ins({names} : {kinds}) ' if inputs else ''}outs(%{name}_init : {made}) {{",
+        ]
+        if storage == "int8":
+            self.made += [
+                "^bb0(%x: i8, %factor: f32, %unused: f32):",
+                "  %wide = arith.sitofp %x : i8 to f32",
+                "  %step = arith.constant 0.0078125 : f32",
+                "  %small = arith.mulf %wide, %step : f32",
+                "  %y = arith.mulf %small, %factor : f32",
+                "  linalg.yield %y : f32",
+            ]
+        else:  # the neighbour of each element, as rotary positions read it
+            last = loops.index("d" if "d" in loops else "e")
+            self.made += [f"^bb0(%unused: {element}):"]
+            self.made += [f"  %n{number} = linalg.index {number} : index" for number in range(len(loops))]
+            at = ", ".join("%other" if number == last else f"%n{number}" for number in range(len(loops)))
+            self.made += [
+                "  %one = arith.constant 1 : index",
+                f"  %other = arith.xori %n{last}, %one : index",
+                f"  %y = tensor.extract {stored}[{at}] : {kind}",
+                f"  linalg.yield %y : {element}",
+            ]
+        self.made.append(f"}} -> {made}")
+        return f"%{name}_made", made, to
+
     def text(self):
         self.operands()
         dims, sizes = [], {}
@@ -225,7 +278,7 @@ class Kernel:
 
         text = f"func.func @kernel({', '.join(self.arguments)})\n    -> ("
         text += ", ".join(f'{t} {{attn.name = "{r[0]}"}}' for t, r in zip(types, results, strict=True)) + ") {\n"
-        text += "".join(f"  {line}\n" for line in dims)
+        text += "".join(f"  {line}\n" for line in self.made + dims)
         text += f"  %r{'' if len(results) == 1 else f':{len(results)}'} = attn.generic ins("
         text += ", ".join(c[0] for c in self.contracted) + " : " + ", ".join(c[1] for c in self.contracted) + ")\n"
         text += role("score_ins", self.score_in) + role("mask_ins", self.mask_in) + role("normalizer_ins", self.sink_in)
@@ -240,6 +293,8 @@ class Kernel:
 
     def words(self):
         words = [f"--cpu={self.choice['processor']}", "--compare", f"--threads={self.choice['threads']}", *self.shapes]
+        if self.choice["storage"] == "int8":
+            words += ["--fill=k=-127..127", "--fill=v=-127..127"]
         if self.choice["mask"] == "lengths":
             words.append(f"--fill=length=0..{KEYS}")
         return words
