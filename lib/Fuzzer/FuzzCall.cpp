@@ -162,6 +162,18 @@ private:
     }
   }
 
+  /// Numbers that ascend from 0 to at most `size`, mostly to it.
+  void chooseSums(const FuzzArgument &argument, int64_t size) {
+    std::vector<int64_t> sums(argument.extents.front().factor, 0);
+    for (int64_t &sum : llvm::drop_begin(sums))
+      sum = choice.chance(15) ? 0 : choice.between(0, size);
+    if (choice.chance(70))
+      sums.back() = size;
+    llvm::sort(sums);
+    for (auto [number, sum] : llvm::enumerate(sums))
+      fill(argument, std::to_string(sum), std::to_string(number));
+  }
+
   void chooseData(const FuzzArgument &argument) {
     switch (argument.role) {
     case Role::Query:
@@ -192,6 +204,12 @@ private:
       return;
     case Role::Length:
       fill(argument, choice.of({"0", "-1..3", "0..100", "0..250", "1"}));
+      return;
+    case Role::RowSums:
+      chooseSums(argument, sizes["i"]);
+      return;
+    case Role::KeySums:
+      chooseSums(argument, sizes["j"]);
       return;
     case Role::Document:
       if (choice.chance(30))

@@ -27,7 +27,10 @@ std::string attn::printType(const FuzzArgument &argument, const std::map<std::st
 
 FuzzKernel attn::makeKernel(uint64_t seed) {
   Choice choice(seed);
-  FuzzKernel kernel = choice.chance(30) ? makeSdpaKernel(choice) : makeGenericKernel(choice);
+  int64_t kind = choice.below(100);
+  FuzzKernel kernel = kind < 30   ? makeSdpaKernel(choice)
+                      : kind < 36 ? makePackedKernel(choice)
+                                  : makeGenericKernel(choice);
   for (const char *loop : {"b", "h", "g", "i"})
     if (auto size = kernel.sizes.find(loop); size != kernel.sizes.end() && size->second == 0)
       kernel.expected.push_back(RefusalKind::NoElements);

@@ -31,6 +31,8 @@ enum class Role {
   Sink,     ///< a logit without value
   Truth,    ///< i1, whether to keep
   Length,   ///< a number of keys
+  RowSums,  ///< lengths of sequences, added up: rows
+  KeySums,  ///< the same of keys
   Document, ///< a small integer, compared with others
   Table,    ///< floats, read at computed positions
   Position, ///< scalar: a width or an offset, in rows
@@ -63,8 +65,9 @@ struct FuzzKernel {
 /// A random kernel.
 FuzzKernel makeKernel(uint64_t seed);
 
-/// Parts of makeKernel(): one attn.sdpa, one attn.generic.
+/// Parts of makeKernel(): one attn.sdpa, one attn.packed, one attn.generic.
 FuzzKernel makeSdpaKernel(Choice &choice);
+FuzzKernel makePackedKernel(Choice &choice);
 FuzzKernel makeGenericKernel(Choice &choice);
 
 /// A random call of `kernel`, in the words of attn-run's command line. On an emulated GPU it is a smaller one, and has
