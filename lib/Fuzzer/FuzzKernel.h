@@ -58,6 +58,8 @@ struct FuzzKernel {
   std::vector<FuzzArgument> arguments;
   /// Size of each loop, -1 where each call chooses.
   std::map<std::string, int64_t> sizes;
+  /// Whether scores are made of something else than products of Q and K.
+  bool hasSimilarity = false;
   /// Refusals that this kernel may meet; any other is a finding.
   std::vector<RefusalKind> expected;
 };

@@ -205,8 +205,8 @@ private:
     RegionWriter similarityWriter(choice, draft, draft.similarity, "d"), scoreWriter(choice, draft, draft.score, "s"),
         maskWriter(choice, draft, draft.mask, "m");
     const std::string &type = draft.accumulator;
-    hasSimilarity = choice.chance(5);
-    if (hasSimilarity)
+    draft.kernel.hasSimilarity = choice.chance(5);
+    if (draft.kernel.hasSimilarity)
       similarity = similarityWriter.writeSimilarity("%qe", "%ke");
     if (choice.chance(55))
       score = scoreWriter.writeScore("%s");
@@ -241,7 +241,7 @@ private:
   /// Some of Q, K and V are made element by element of what is stored. What rounds them moves scores, which the
   /// reference can judge for softmax of products without entropy (docs/Numerics.md, ops beside attention).
   void addProducers() {
-    bool canRound = normalizer == "#attn.softmax" && !hasSimilarity;
+    bool canRound = normalizer == "#attn.softmax" && !draft.kernel.hasSimilarity;
     for (const Result &result : results)
       canRound &= result.kind != "entropy" && result.count == 0;
     for (int n = 0; n < 3; ++n) {
@@ -381,7 +381,7 @@ private:
 
   Choice &choice;
   GenericDraft draft;
-  bool isPacked = false, hasSimilarity = false;
+  bool isPacked = false;
   /// Of Q, K and V: element types, loops of dimensions, values.
   std::vector<std::string> contracted;
   std::vector<Loops> maps;

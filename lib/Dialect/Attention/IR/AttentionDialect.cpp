@@ -25,12 +25,12 @@ static constexpr StringLiteral kFunctionAttributes[] = {kPlanName, kArgumentsNam
 LogicalResult AttnDialect::verifyOperationAttribute(Operation *op, NamedAttribute attribute) {
   if (!isa<FunctionOpInterface>(op) || llvm::is_contained(kFunctionAttributes, attribute.getName().strref()))
     return success();
-  return op->emitOpError("expects no attribute '") << attribute.getName() << "', which nothing would honour";
+  return op->emitOpError("expects no attribute '") << attribute.getName().strref() << "', which nothing would honour";
 }
 
 static LogicalResult verifyArgument(Operation *op, StringRef what, unsigned number, NamedAttribute attribute) {
   if (attribute.getName() != kArgumentName)
-    return op->emitOpError() << what << " " << number << ": expects no attribute '" << attribute.getName()
+    return op->emitOpError() << what << " " << number << ": expects no attribute '" << attribute.getName().strref()
                              << "', which nothing would honour (attn.name would)";
   if (!isa<StringAttr>(attribute.getValue()))
     return op->emitOpError() << what << " " << number << ": expects '" << kArgumentName << "' to be a string, got "

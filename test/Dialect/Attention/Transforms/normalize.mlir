@@ -328,6 +328,6 @@ func.func @producer(%q: tensor<3x8xf32>, %k: tensor<?x8xi8>, %factor: tensor<?xf
   %r = attn.generic ins(%q, %made, %made : tensor<3x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>)
     outs(out %o : tensor<3x8xf32>)
     maps [affine_map<(i, j, d, e) -> (i, d)>, affine_map<(i, j, d, e) -> (j, d)>, affine_map<(i, j, d, e) -> (j, e)>,
-          affine_map<(i, j, d, e) -> (i, e)>]
+          affine_map<(i, j, d, e) -> (i, e)>] normalizer(#attn.softmax)
   return %r : tensor<3x8xf32>
 }
