@@ -59,7 +59,7 @@ TEST(KernelDescription, IsRefusedWhereItIsAnother) {
   refuses(replace(text, "bf16", "bf17"), "expected an element type");
   refuses(replace(text, "[2,", "[-2,"), "expected numbers from 0, or null");
   refuses(replace(text, "[2,", "[2,2,2,2,2,"), "expected a rank of at most 6");
-  refuses(replace(text, "\"scalar\"", "\"input\""), "expected input or output with sizes");
+  refuses(replace(text, "\"scalar\"", "\"input\""), "expected input, inout or output with sizes");
   refuses(replace(text, "\"input\"", "\"output\""), "expects outputs after all inputs");
 }
 
