@@ -30,8 +30,8 @@ int32_t EmulatedCall::launch(void *self, const attn_gpu_kernel *kernel, int64_t 
   return ATTN_OK;
 }
 
-llvm::Expected<std::optional<emulator::Report>>
-EmulatedCall::runOnce(const LoadedKernel &kernel, emulator::Landing landing, uint64_t seed) {
+llvm::Expected<std::optional<emulator::Report>> EmulatedCall::runOnce(const LoadedKernel &kernel,
+                                                                      emulator::Landing landing, uint64_t seed) {
   options.landing = landing;
   options.seed = seed;
   report.reset();
