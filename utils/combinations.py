@@ -385,18 +385,20 @@ def table(kernels):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", required=True, metavar="PROGRAM", help="attn-run")
+    parser.add_argument("--run", metavar="PROGRAM", help="attn-run; without it nothing is run")
     parser.add_argument("--jobs", type=int, default=2, help="kernels at a time (default 2)")
     parser.add_argument("--part", default="1/1", metavar="K/N", help="run only each N-th kernel, from the K-th")
     parser.add_argument("--write", metavar="FILE", help="write the page when all is as it says")
     parser.add_argument("--check", metavar="FILE", help="fail unless the page is this file")
     parser.add_argument("--keep", metavar="FOLDER", help="leave the kernels here")
     options = parser.parse_args()
+    if options.write and not options.run:
+        parser.error("--write: a page says what ran, so it needs --run")
     part, parts = (int(x) for x in options.part.split("/"))
     kernels = cover()
     tasks = [(choice, None) for choice in kernels]
     tasks += [(refused_choice(pair), words) for pair, words in REFUSED.items()]
-    tasks = tasks[part - 1 :: parts]
+    tasks = tasks[part - 1 :: parts] if options.run else []
     failures = 0
     with tempfile.TemporaryDirectory() as temporary, concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         folder = pathlib.Path(options.keep or temporary)
