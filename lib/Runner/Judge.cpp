@@ -126,7 +126,6 @@ FailureOr<bool> Judge::compare(const KernelSignature &signature, const Arguments
   // Top-k results wait here for the other one of the same op.
   struct Waiting {
     std::string name;
-    ResultKind kind;
     std::vector<double> values;
   };
   std::map<const EvaluatedOp *, Waiting> waiting;
@@ -153,7 +152,7 @@ FailureOr<bool> Judge::compare(const KernelSignature &signature, const Arguments
     reference::Tensor computed(expected.sizes);
     computed.values = buffer.getValues();
     if (expected.origin && isTopK(expected.kind)) {
-      auto [other, isFirst] = waiting.try_emplace(expected.origin.get(), Waiting{argument.name, expected.kind, {}});
+      auto [other, isFirst] = waiting.try_emplace(expected.origin.get(), Waiting{argument.name, {}});
       if (isFirst) {
         other->second.values = std::move(computed.values);
         continue;
