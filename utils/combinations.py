@@ -29,7 +29,7 @@ FEATURES = {
     "normalizer": ["softmax", "softmax_sink", "sigmoid", "identity"],
     "results": ["out", "lse", "max", "entropy", "weights", "top-k"],
     "threads": ["1", "2"],
-    "processor": ["x86-64-v4", "x86-64-v2", "x86-64-v3", "znver4"],
+    "processor": ["x86-64-v4", "x86-64-v2", "x86-64-v3", "cooperlake"],
 }
 # Pairs that are refused, and words of the refusal: each is tried, and has to be refused by them.
 REFUSED = {
