@@ -67,7 +67,8 @@ def parse_arguments(arguments):
         metavar="WHAT",
         nargs="?",
         const="default",
-        help="install other libraries into build/peers and stop: default (openvino), torch (gigabytes) or all",
+        help="install other libraries below build/ and stop: default (openvino, iree, jax), torch (gigabytes; also for "
+        "flex_attention and onednn), zentorch (gigabytes), ggml (built from source) or all",
     )
     parser.add_argument("--threads", type=int, default=0, help="threads for --workloads and --regret (default 1)")
     parser.add_argument("--rounds", type=int, default=7, help="turns that must count (default 7)")
@@ -77,7 +78,8 @@ def parse_arguments(arguments):
         type=names,
         default=[],
         metavar="NAME,...",
-        help="none, or some of onnxruntime, openvino, torch; with --gpu of torch-flash, torch-cudnn, torch-flex",
+        help="none, or some of onnxruntime, openvino, torch, flex_attention, onednn, zentorch, iree, jax, ggml; with "
+        "--gpu of torch-flash, torch-cudnn, torch-flex",
     )
     parser.add_argument(
         "--priority", action="store_true", help="weigh the measured process above others (root; for busy machines)"

@@ -132,8 +132,8 @@ class Contender:
             answer = {"variant": name}
             run = None
             try:
-                start = time.perf_counter()
                 run, get = build()
+                start = time.perf_counter()
                 run()
                 answer["first_seconds"] = time.perf_counter() - start
                 answer["sample"] = f"{self.settings['name']}-{number}.npy"

@@ -13,6 +13,8 @@ import numpy as np
 
 from harness import abi
 
+LAYOUTS = ("bhnd", "bnhd")
+
 
 def to_layout(array, layout):
     """[B,H,N,D] in memory as `layout` says, aligned."""

@@ -13,15 +13,24 @@ def version():
     return torch.__version__
 
 
-def variants(w, arrays, context):
+def entry_points(w, arrays):
+    """[(name, make, shape of its result if another than [B,H,N,Dv])], where make() returns a call without arguments."""
     if w.similarity == "additive":
-        return [("separate ops, bhnd", lambda: additive(w, arrays, context))]
+        return [("separate ops, bnhd", lambda: additive(w, arrays), None)]
     if w.softcap or w.sink:
         raise Unsupported("scaled_dot_product_attention has no softcap and no sink")
-    found = [(f"sdpa, {layout}", lambda layout=layout: sdpa(w, arrays, context, layout)) for layout in ("bhnd", "bnhd")]
+    found = [(f"sdpa, {layout}", lambda layout=layout: sdpa(w, arrays, layout), None) for layout in ("bhnd", "bnhd")]
     if w.N == 1 and w.H != w.Hkv and w.is_dense and not (w.bias or w.alibi):
-        found.append(("sdpa, group as rows", lambda: folded(w, arrays, context)))
+        found.append(("sdpa, group as rows", lambda: folded(w, arrays), (w.B, w.H, 1, w.Dv)))
     return found
+
+
+def variants(w, arrays, context):
+    def build(make, shape):
+        prepare(context)
+        return runner(make(), shape)
+
+    return [(name, lambda make=make, shape=shape: build(make, shape)) for name, make, shape in entry_points(w, arrays)]
 
 
 def to_torch(array):
@@ -50,20 +59,18 @@ def prepare(context):
     torch.set_grad_enabled(False)
 
 
-def sdpa(w, arrays, context, layout):
-    prepare(context)
+def sdpa(w, arrays, layout):
     q, k, v = tensors(arrays, layout)
     options = {"scale": float(w.scale_factor), "enable_gqa": w.H != w.Hkv}
     if w.causal and w.N == w.M and not (w.window or w.documents or w.padding or w.alibi or w.bias):
-        return runner(lambda: F.scaled_dot_product_attention(q, k, v, is_causal=True, **options))
+        return lambda: F.scaled_dot_product_attention(q, k, v, is_causal=True, **options)
     bias = numerics.dense_bias(w, arrays)
     mask = None if bias is None else to_torch(bias)
-    return runner(lambda: F.scaled_dot_product_attention(q, k, v, attn_mask=mask, **options))
+    return lambda: F.scaled_dot_product_attention(q, k, v, attn_mask=mask, **options)
 
 
-def additive(w, arrays, context):
+def additive(w, arrays):
     """All sums of a row of Q and one of K, then tanh, then the product with the weights."""
-    prepare(context)
     q, k, v = tensors(arrays, "bhnd")
     weights = to_torch(arrays["weights"])
     bias = numerics.dense_bias(w, arrays)
@@ -73,12 +80,10 @@ def additive(w, arrays, context):
         scores = torch.tanh(q.unsqueeze(3) + k.unsqueeze(2)) @ weights
         return torch.softmax(scores * w.scale_factor + mask, -1) @ v
 
-    return runner(call)
+    return call
 
 
-def folded(w, arrays, context):
-    prepare(context)
+def folded(w, arrays):
     q, k, v = tensors(arrays, "bhnd")
     q = q.reshape(w.B, w.Hkv, w.H // w.Hkv, w.D)
-    call = lambda: F.scaled_dot_product_attention(q, k, v, scale=float(w.scale_factor))  # noqa: E731
-    return runner(call, (w.B, w.H, 1, w.Dv))
+    return lambda: F.scaled_dot_product_attention(q, k, v, scale=float(w.scale_factor))
