@@ -107,7 +107,7 @@ def compile_plans(w):
     """({name: library}, the plan): the chosen one and all others that compile."""
     _, source = kernels.forms(w)[-1]
     ir, plan = read_plan(source)
-    libraries = {}
+    libraries, known = {}, set()
     for name, other in ({CHOSEN: plan} | alternatives(plan)).items():
         text = PLAN.sub(lambda _, other=other: str(other), ir)
         try:
@@ -116,7 +116,10 @@ def compile_plans(w):
             if name == CHOSEN:
                 raise
             continue
-        libraries[name] = str(path)
+        # Plans of few rows often give the same loops: what is the same code is no alternative.
+        if (code := path.read_bytes()) not in known:
+            known.add(code)
+            libraries[name] = str(path)
     return libraries, plan
 
 

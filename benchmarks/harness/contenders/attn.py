@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Ours: what attn-compile made, called through its C interface."""
 
+import functools
+
 import numpy as np
 
 from harness import abi
@@ -12,17 +14,19 @@ def version():
 
 
 def variants(w, arrays, context):
-    return [
-        (form, lambda form=form, path=path: build(w, arrays, context, form.split(",")[0], path))
-        for form, path in context["libraries"].items()
-    ]
+    # Kernels of one layout read the same memory: equal code took up to 20 % more time on other pages.
+    inputs = functools.cache(lambda layout: make_inputs(w, arrays, layout))
+
+    def build_form(form, path):
+        layout = form.split(",")[0]
+        return build(w, inputs(layout), context, layout, path)
+
+    return [(form, functools.partial(build_form, form, path)) for form, path in context["libraries"].items()]
 
 
-def build(w, arrays, context, layout, path):
-    runtime = abi.load_runtime(context["build_dir"])
-    kernel = abi.Kernel(path)
-    out = empty_out(w, layout, arrays["q"].dtype)
-    tensors = {name: to_layout(arrays[name], layout) for name in "qkv"} | {"out": out}
+def make_inputs(w, arrays, layout):
+    """Arguments by name, but `out`."""
+    tensors = {name: to_layout(arrays[name], layout) for name in "qkv"}
     for name in ("bias", "mask"):
         if name in arrays:
             tensors[name] = abi.aligned(arrays[name])
@@ -39,6 +43,14 @@ def build(w, arrays, context, layout, path):
     if "document" in arrays:
         tensors["document_j"] = abi.aligned(arrays["document"])
         tensors["document_i"] = tensors["document_j"][w.M - w.N :]
+    return tensors
+
+
+def build(w, inputs, context, layout, path):
+    runtime = abi.load_runtime(context["build_dir"])
+    kernel = abi.Kernel(path)
+    out = empty_out(w, layout, inputs["q"].dtype)
+    tensors = inputs | {"out": out}
     described = kernel.description["arguments"]
     for argument in described:
         if len(argument["sizes"]) == 5:  # heads as groups: another view of the same memory

@@ -87,6 +87,7 @@ struct ExplainPlan : attn::impl::AttnExplainPlanPassBase<ExplainPlan> {
       if (failed(choice))
         return failure();
       PlanExplanation explanation(op, plan, std::move(*choice));
+      explanation.addAlternatives(target);
       addCosts(explanation, copied, evaluator);
       json ? explanation.printJson(textStream) : explanation.print(textStream);
     }

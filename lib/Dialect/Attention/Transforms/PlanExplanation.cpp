@@ -81,32 +81,45 @@ void PlanExplanation::setCosts(const TileCounts &counts, ArrayRef<int64_t> sizes
   costs = result;
 }
 
-/// A number of the plan by its name, printed as the attribute prints it.
-static std::string getNumber(PlanAttr plan, StringRef name) {
-  if (name == "register_tile")
-    return llvm::formatv("[{0}, {1}]", plan.getRegisterTile()[0], plan.getRegisterTile()[1]);
-  if (name == "precision")
-    return stringifyPrecision(plan.getPrecision()).str();
-  if (name == "short")
-    return std::to_string(plan.getShortRows());
-  if (name == "warps" || name == "stages")
-    return std::to_string(name == "warps" ? plan.getWarps() : plan.getStages());
-  if (name == "split")
-    return std::to_string(plan.getSplitKeys());
-  int64_t number = name == "rows" ? plan.getRows() : name == "keys" ? plan.getKeys() : plan.getLanes();
-  return std::to_string(number);
-}
-
 static StringRef getFunctionName(GenericOp op) {
   auto function = op->getParentOfType<FunctionOpInterface>();
   return function ? cast<SymbolOpInterface>(function.getOperation()).getName() : StringRef();
+}
+
+void PlanExplanation::addAlternatives(const TargetDescription &target) {
+  if (target.sharedBytes) // the model is of a CPU
+    return;
+  predicted = predictCost(op, plan, target);
+  leastCost = getLeastCost(op, plan);
+  for (auto &[difference, other] : getNeighbours(op, plan, target))
+    alternatives.push_back({difference, predictCost(op, other, target).getTotal() / predicted->getTotal()});
+  llvm::sort(alternatives, [](const Alternative &a, const Alternative &b) { return a.ratio < b.ratio; });
+}
+
+void PlanExplanation::printAlternatives(llvm::raw_ostream &os) {
+  if (!predicted)
+    return;
+  double total = predicted->getTotal();
+  auto share = [&](double part) { return 100 * part / total; };
+  os << llvm::formatv(
+      "  predicted: {0:F0} % of the peak, {1}: products {2:F0} %, scores {3:F0} %, acc {4:F0} %, operands "
+      "{5:F0} %, loops {6:F0} %; memory meanwhile {7:F0} %\n",
+      share(leastCost), total > predicted->memory ? "by instructions" : "by memory", share(predicted->products),
+      share(predicted->scores), share(predicted->accumulators), share(predicted->operands), share(predicted->overhead),
+      share(predicted->memory));
+  os << "  alternatives:";
+  for (auto [number, alternative] : llvm::enumerate(alternatives))
+    os << (number ? ", " : " ")
+       << llvm::formatv("{0} {1}{2:F1} %", alternative.difference, alternative.ratio < 1 ? "" : "+",
+                        100 * (alternative.ratio - 1));
+  os << llvm::formatv(" of time ({0:F0} % is what the prediction may be wrong by)\n", 100 * kCostError);
 }
 
 void PlanExplanation::print(llvm::raw_ostream &os) {
   os << describeLocation(op.getLoc()) << ": plan of '" << op->getName() << "' in @" << getFunctionName(op) << ": "
      << stringifyAlgorithm(plan.getAlgorithm()) << ", " << stringifyOrientation(plan.getOrientation()) << '\n';
   for (const PlanReason &reason : choice.reasons) {
-    std::string number = getNumber(plan, reason.name);
+    std::string number = getPlanNumber(plan, reason.name);
     bool given = number != reason.value;
     os << llvm::formatv("  {0,-13} = {1,-8} {2}{3}\n", reason.name, number,
                         given ? "given; would be " + reason.value + ": " : "", reason.text);
@@ -118,6 +131,7 @@ void PlanExplanation::print(llvm::raw_ostream &os) {
   os << "  sizes: batches " << product(loops.batch) << ", rows " << product(loops.row) << " (" << size(tiledRows)
      << " in tiles), keys " << size(loops.key) << ", D " << size(loops.d) << ", Dv " << size(loops.e) << '\n';
   os << "  bytes live in the loop over keys: " << getLiveBytes(op, plan) << '\n';
+  printAlternatives(os);
   if (!costs) {
     os << "  costs are unknown: " << unknown << '\n';
     return;
@@ -141,7 +155,7 @@ void PlanExplanation::printJson(llvm::raw_ostream &os) {
   llvm::json::Array reasons, batches, rows;
   for (const PlanReason &reason : choice.reasons)
     reasons.push_back(llvm::json::Object{{"name", reason.name},
-                                         {"value", getNumber(plan, reason.name)},
+                                         {"value", getPlanNumber(plan, reason.name)},
                                          {"chosen", reason.value},
                                          {"reason", reason.text}});
   for (unsigned loop : loops.batch)
@@ -168,6 +182,19 @@ void PlanExplanation::printJson(llvm::raw_ostream &os) {
                                                          {"d", size(loops.d)},
                                                          {"dv", size(loops.e)}}},
                             {"live_bytes", getLiveBytes(op, plan)}};
+  if (predicted) {
+    llvm::json::Array others;
+    for (const Alternative &alternative : alternatives)
+      others.push_back(llvm::json::Object{{"difference", alternative.difference}, {"time", alternative.ratio}});
+    object["predicted"] = llvm::json::Object{{"share_of_peak", leastCost / predicted->getTotal()},
+                                             {"products", predicted->products},
+                                             {"scores", predicted->scores},
+                                             {"accumulators", predicted->accumulators},
+                                             {"operands", predicted->operands},
+                                             {"overhead", predicted->overhead},
+                                             {"memory", predicted->memory},
+                                             {"alternatives", std::move(others)}};
+  }
   if (costs) {
     object["tasks"] = costs->tasks;
     object["key_tiles"] = llvm::json::Object{

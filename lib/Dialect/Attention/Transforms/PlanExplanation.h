@@ -3,6 +3,7 @@
 #ifndef ATTN_LIB_DIALECT_ATTENTION_TRANSFORMS_PLANEXPLANATION_H
 #define ATTN_LIB_DIALECT_ATTENTION_TRANSFORMS_PLANEXPLANATION_H
 
+#include "CostModel.h"
 #include "attn/Analysis/TileCounts.h"
 #include "attn/Dialect/Attention/Transforms/Transforms.h"
 
@@ -13,6 +14,9 @@ struct PlanExplanation {
 
   /// Predicts costs. `sizes` are those of all loops.
   void setCosts(const TileCounts &counts, llvm::ArrayRef<int64_t> sizes);
+
+  /// Predicts what the plan and its neighbours cost on a CPU, without the mask.
+  void addAlternatives(const TargetDescription &target);
 
   void print(llvm::raw_ostream &os);
   /// One line.
@@ -42,6 +46,18 @@ struct PlanExplanation {
   std::optional<Costs> costs;
   /// Why there are no costs.
   std::string unknown;
+
+  std::optional<PlanCost> predicted;
+  double leastCost = 0;
+  /// A plan beside this one, and the time it is predicted to take as a multiple of this one's.
+  struct Alternative {
+    std::string difference;
+    double ratio;
+  };
+  llvm::SmallVector<Alternative> alternatives; // the fastest first
+
+private:
+  void printAlternatives(llvm::raw_ostream &os);
 };
 
 } // namespace attn

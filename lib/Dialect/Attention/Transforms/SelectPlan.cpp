@@ -2,6 +2,7 @@
 // Takes attn.generic; leaves it with a plan. The numbers follow from registers and caches; what each was measured to be
 // worth stands beside it.
 
+#include "CostModel.h"
 #include "Producers.h"
 #include "RowTile.h"
 #include "attn/Analysis/LoopSizes.h"
@@ -92,8 +93,13 @@ private:
   FailureOr<PlanAttr> planFragments();
   PlanAttr planManyRows();
   PlanAttr planFewRows();
+  /// Goes on to neighbours as long as one is predicted to cost less by more than the prediction may be wrong.
+  void improve();
+  /// `plan` with keys divided as its rows and keys ask for; the reason takes the place of the one before.
+  PlanAttr withSplit(PlanAttr plan);
   /// Keys of a part, at least, if keys may be divided among threads, else 0.
   int64_t planSplit(int64_t rows, int64_t keys, int64_t fewestKeys, StringRef reason);
+  int64_t planManyRowsSplit(int64_t rows, int64_t keys);
 
   GenericOp op;
   const TargetDescription &target;
@@ -122,6 +128,7 @@ FailureOr<PlanChoice> Planner::run() {
   int64_t mostFewRows = whyNotBf16(op, sizes[loops.d], target).empty() ? lanes / 2 : lanes;
   bool fewRows = !ShapedType::isDynamic(queryRows) && queryRows >= 1 && queryRows <= mostFewRows;
   choice.plan = fewRows ? planFewRows() : planManyRows();
+  improve();
   return std::move(choice);
 }
 
@@ -242,6 +249,10 @@ int64_t Planner::planSplit(int64_t rows, int64_t keys, int64_t fewestKeys, Strin
   return split;
 }
 
+int64_t Planner::planManyRowsSplit(int64_t rows, int64_t keys) {
+  return planSplit(rows, keys, kFewestPartTiles * keys, llvm::formatv("{0} key tiles", kFewestPartTiles).str());
+}
+
 /// Rows are the lanes.
 PlanAttr Planner::planManyRows() {
   // Vectors of a row tile, and of those how many a block of accumulators spans.
@@ -254,13 +265,7 @@ PlanAttr Planner::planManyRows() {
   } else {
     because("rows", rows, llvm::formatv("query rows that share each load of K and V: at most {0}", rows));
   }
-  // The last row tile of N may have few rows. One that is a quarter full at most is worth code of its own: of unknown
-  // N, many have one row more than a power of two. Of a known N it is worth it whenever a vector is saved.
-  int64_t shortRows = rows / 4 % lanes == 0 ? rows / 4 : 0;
-  if (!ShapedType::isDynamic(queryRows)) {
-    int64_t left = queryRows > rows ? llvm::alignTo(queryRows % rows, lanes) : 0;
-    shortRows = left < rows ? left : 0;
-  }
+  int64_t shortRows = getShortRows(queryRows, rows, lanes);
   std::string shortReason;
   if (ShapedType::isDynamic(queryRows))
     shortReason = llvm::formatv("the last row tile may have few rows: {0}",
@@ -311,12 +316,44 @@ PlanAttr Planner::planManyRows() {
     because("keys", keys,
             llvm::formatv("{0} keys x {1} rows x {2} bytes of scores <= {3}, {4}, up to a multiple of {5}; {6}", scores,
                           rows, accBytes, scoreBytes, scoreRoom, blockRows, fits));
-  int64_t split =
-      planSplit(rows, keys, kFewestPartTiles * keys, llvm::formatv("{0} key tiles", kFewestPartTiles).str());
+  int64_t split = planManyRowsSplit(rows, keys);
   because("precision", stringifyPrecision(precision),
           obstacle.empty() ? "the machine multiplies pairs of bf16, which Q, K and V hold, and D is even" : obstacle);
   return PlanAttr::get(op.getContext(), Algorithm::Online, Orientation::RowsMinor, rows, shortRows, keys, lanes,
                        {blockRows, columns}, precision, split);
+}
+
+void Planner::improve() {
+  while (true) {
+    double cost = predictCost(op, choice.plan, target).getTotal(), least = (1 - kCostError) * cost;
+    PlanAttr best;
+    std::string difference;
+    for (auto &[text, other] : getNeighbours(op, choice.plan, target))
+      if (double predicted = predictCost(op, other, target).getTotal(); predicted < least) {
+        least = predicted;
+        best = other;
+        difference = text;
+      }
+    if (!best)
+      return;
+    std::string text = llvm::formatv("{0}: predicted to take {1:F0} % less time than what registers and caches suggest",
+                                     difference, 100 * (1 - least / cost));
+    for (PlanReason &reason : choice.reasons)
+      if (std::string value = getPlanNumber(best, reason.name); reason.name != "split" && value != reason.value) {
+        reason.value = value;
+        reason.text = text;
+      }
+    choice.plan = best.getOrientation() == Orientation::RowsMinor ? withSplit(best) : best;
+  }
+}
+
+PlanAttr Planner::withSplit(PlanAttr plan) {
+  auto before = llvm::find_if(choice.reasons, [](const PlanReason &reason) { return reason.name == "split"; });
+  size_t place = before - choice.reasons.begin();
+  int64_t split = planManyRowsSplit(plan.getRows(), plan.getKeys());
+  choice.reasons[place] = choice.reasons.pop_back_val();
+  return PlanAttr::get(op.getContext(), plan.getAlgorithm(), plan.getOrientation(), plan.getRows(), plan.getShortRows(),
+                       plan.getKeys(), plan.getLanes(), plan.getRegisterTile(), plan.getPrecision(), split);
 }
 
 /// Lanes are neighbours in a row of K, V or scores.
@@ -352,6 +389,21 @@ PlanAttr Planner::planFewRows() {
                            : obstacle + ": K and V are converted in registers");
   return PlanAttr::get(op.getContext(), Algorithm::Online, Orientation::RowsMajor, queryRows, /*shortRows=*/0, keys,
                        lanes, {blockRows, columns}, precision, split);
+}
+
+std::string attn::getPlanNumber(PlanAttr plan, StringRef name) {
+  if (name == "register_tile")
+    return llvm::formatv("[{0}, {1}]", plan.getRegisterTile()[0], plan.getRegisterTile()[1]);
+  if (name == "precision")
+    return stringifyPrecision(plan.getPrecision()).str();
+  if (name == "short")
+    return std::to_string(plan.getShortRows());
+  if (name == "warps" || name == "stages")
+    return std::to_string(name == "warps" ? plan.getWarps() : plan.getStages());
+  if (name == "split")
+    return std::to_string(plan.getSplitKeys());
+  int64_t number = name == "rows" ? plan.getRows() : name == "keys" ? plan.getKeys() : plan.getLanes();
+  return std::to_string(number);
 }
 
 FailureOr<PlanChoice> attn::choosePlan(GenericOp op, const TargetDescription &target) {

@@ -25,7 +25,7 @@
 //   exponentials 16 * 230 * 3
 //   bytes        4 * 3 * (70 * 8 + 70 * 12 + 230 * (8 + 12)), and 4 * 3 * (70 * 8 + 90 * 8 + 90 * 12 + 70 * 12)
 
-// CHECK: explain-plan.mlir:[[@LINE+16]]:8: plan of 'attn.generic' in @causal: online, rows_minor
+// CHECK: explain-plan.mlir:[[@LINE+19]]:8: plan of 'attn.generic' in @causal: online, rows_minor
 // CHECK-NEXT:   lanes         = 8        a vector register of 256 bits / 32 bits of a score
 // CHECK-NEXT:   rows          = 16       given; would be 64: query rows that share each load of K and V: at most 64
 // CHECK-NEXT:   short         = 0        given; would be 8: 70 query rows leave 6 for a last row tile that is not whole
@@ -35,6 +35,9 @@
 // CHECK-NEXT:   precision     = accumulator Q, K and V are not all bf16
 // CHECK-NEXT:   sizes: batches 3, rows 70 (70 in tiles), keys 90, D 8, Dv 12
 // CHECK-NEXT:   bytes live in the loop over keys: 4160
+// Of the instructions counted by CostModel.cpp, without the mask, whose least are 70 rows * 90 keys * (8 + 12) / 8.
+// CHECK-NEXT:   predicted: [[#]] % of the peak, by instructions: products [[#]] %, scores [[#]] %, acc [[#]] %, operands [[#]] %, loops [[#]] %; memory meanwhile [[#]] %
+// CHECK-NEXT:   alternatives: {{.*}}rows {{[0-9]+ [+-]}}{{.*}}, register_tile {{.*}} % of time (5 % is what the prediction may be wrong by)
 // CHECK-NEXT:   tasks: 15
 // CHECK-NEXT:   key tiles: 42 visited of 75, 24 of them look at a mask
 // CHECK-NEXT:   flops: 441600 of the products on visited tiles, 756000 for all rows and keys; 11040 exponentials

@@ -72,6 +72,9 @@ struct PlanChoice {
 mlir::FailureOr<PlanChoice> choosePlan(GenericOp op, const TargetDescription &target);
 mlir::FailureOr<PlanAttr> selectPlan(GenericOp op, const TargetDescription &target);
 
+/// A number of the plan by the name that a PlanReason has, as the attribute prints it.
+std::string getPlanNumber(PlanAttr plan, llvm::StringRef name);
+
 /// Bytes that one iteration of the key loop touches, with tiles as in `plan`.
 int64_t getLiveBytes(GenericOp op, PlanAttr plan);
 
