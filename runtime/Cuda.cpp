@@ -19,6 +19,8 @@ using Address = uint64_t; // CUdeviceptr
 
 /// CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES: more than 48 KB has to be asked for.
 constexpr int kMaxDynamicShared = 8;
+/// CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, .._MINOR and .._MAX_SHARED_MEMORY_PER_BLOCK_OPTIN.
+constexpr int kMajor = 75, kMinor = 76, kMostShared = 97;
 
 thread_local std::string message;
 
@@ -32,6 +34,7 @@ struct Driver {
   Result (*init)(unsigned) = nullptr;
   Result (*getDeviceCount)(int *) = nullptr;
   Result (*getDevice)(Device *, int) = nullptr;
+  Result (*getDeviceAttribute)(int *, int, Device) = nullptr;
   Result (*retain)(Handle *, Device) = nullptr;
   Result (*release)(Device) = nullptr;
   Result (*setCurrent)(Handle) = nullptr;
@@ -75,6 +78,7 @@ private:
     find(library, "cuInit", init);
     find(library, "cuDeviceGetCount", getDeviceCount);
     find(library, "cuDeviceGet", getDevice);
+    find(library, "cuDeviceGetAttribute", getDeviceAttribute);
     find(library, "cuDevicePrimaryCtxRetain", retain);
     find(library, "cuDevicePrimaryCtxRelease_v2", release);
     find(library, "cuCtxSetCurrent", setCurrent);
@@ -109,10 +113,27 @@ private:
 struct attn_cuda {
   Device device = 0;
   Handle context = nullptr;
+  /// Compute capability, and shared memory that a block may ask for.
+  int major = 0, minor = 0, sharedBytes = 0;
   std::mutex mutex;
   /// By address of the image; functions by image and name.
   std::map<const void *, Handle> modules;
   std::map<std::pair<const void *, std::string>, Handle> functions;
+
+  /// Whether it can run the kernel's code.
+  bool runs(const attn_gpu_kernel &kernel) const {
+    int chip = 10 * major + minor;
+    return kernel.chip <= chip && (kernel.is_ptx || kernel.chip / 10 == major) && kernel.shared_bytes <= sharedBytes;
+  }
+  /// The error that it runs none of `kernels`.
+  int32_t refuse(const attn_gpu_kernel *const *kernels, int32_t count) const {
+    std::string text = std::string("kernel '") + kernels[0]->name + "' was compiled for ";
+    for (int32_t i = 0; i < count; ++i)
+      text += (i ? ", sm_" : "sm_") + std::to_string(kernels[i]->chip) + (kernels[i]->is_ptx ? " (PTX, " : " (code, ") +
+              std::to_string(kernels[i]->shared_bytes) + " bytes of shared memory)";
+    return fail(text + ", and the device is sm_" + std::to_string(10 * major + minor) + " with " +
+                std::to_string(sharedBytes) + " bytes: compile with --chip for it or for an older one");
+  }
 
   int32_t enter() {
     const Driver &driver = Driver::get();
@@ -159,6 +180,11 @@ int32_t attn_cuda_open(int32_t index, attn_cuda **device) {
   auto *opened = new attn_cuda;
   int32_t status = driver.check(driver.getDevice(&opened->device, index), "cuDeviceGet");
   if (status == ATTN_OK)
+    for (auto [attribute, value] : {std::pair(kMajor, &opened->major), std::pair(kMinor, &opened->minor),
+                                    std::pair(kMostShared, &opened->sharedBytes)})
+      if (status == ATTN_OK)
+        status = driver.check(driver.getDeviceAttribute(value, attribute, opened->device), "cuDeviceGetAttribute");
+  if (status == ATTN_OK)
     status = driver.check(driver.retain(&opened->context, opened->device), "cuDevicePrimaryCtxRetain");
   if (status != ATTN_OK) {
     delete opened;
@@ -186,6 +212,8 @@ int32_t attn_cuda_launch(void *device, const attn_gpu_kernel *kernel, int64_t bl
     return fail("expects an attn_cuda in attn_gpu_call.device, got null");
   if (kernel->image_bytes == 0)
     return fail(std::string("kernel '") + kernel->name + "' was compiled without its code");
+  if (!self->runs(*kernel))
+    return self->refuse(&kernel, 1);
   // The first dimension of a grid (CUDA C++ Programming Guide, "Technical Specifications per Compute Capability").
   if (blocks > INT32_MAX)
     return fail("a launch of " + std::to_string(blocks) + " blocks is more than a device takes");
@@ -198,6 +226,26 @@ int32_t attn_cuda_launch(void *device, const attn_gpu_kernel *kernel, int64_t bl
   return driver.check(driver.launch(function, unsigned(blocks), 1, 1, unsigned(kernel->threads), 1, 1,
                                     unsigned(kernel->shared_bytes), stream, const_cast<void **>(arguments), nullptr),
                       "cuLaunchKernel");
+}
+
+int32_t attn_cuda_choose(void *device, const attn_gpu_kernel *const *kernels, int32_t count) {
+  auto *self = static_cast<attn_cuda *>(device);
+  if (!self) {
+    fail("expects an attn_cuda in attn_gpu_call.device, got null");
+    return -1;
+  }
+  int32_t best = -1;
+  for (int32_t i = 0; i < count; ++i) {
+    if (!self->runs(*kernels[i]))
+      continue;
+    // Of one chip machine code is loaded faster than PTX.
+    bool isBetter = best < 0 || kernels[i]->chip > kernels[best]->chip ||
+                    (kernels[i]->chip == kernels[best]->chip && !kernels[i]->is_ptx);
+    best = isBetter ? i : best;
+  }
+  if (best < 0)
+    self->refuse(kernels, count);
+  return best;
 }
 
 int32_t attn_cuda_allocate(attn_cuda *device, size_t bytes, void **address) {

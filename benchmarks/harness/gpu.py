@@ -114,6 +114,7 @@ class GpuCall(ctypes.Structure):
         ("launch", ctypes.c_void_p),
         ("device", ctypes.c_void_p),
         ("stream", ctypes.c_void_p),
+        ("choose", ctypes.c_void_p),
     ]
 
 

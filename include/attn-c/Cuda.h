@@ -6,7 +6,7 @@
  *
  *   attn_cuda *device;
  *   if (attn_cuda_open(0, &device) != ATTN_OK) puts(attn_cuda_message());
- *   attn_gpu_call call = {ATTN_ABI_VERSION, 0, attn_cuda_launch, device, stream};
+ *   attn_gpu_call call = {ATTN_ABI_VERSION, 0, attn_cuda_launch, device, stream, attn_cuda_choose};
  */
 #ifndef ATTN_C_CUDA_H
 #define ATTN_C_CUDA_H
@@ -29,6 +29,10 @@ void attn_cuda_close(attn_cuda *device);
  * is queued. An image is loaded when a kernel of it is first started, and stays. */
 int32_t attn_cuda_launch(void *device, const attn_gpu_kernel *kernel, int64_t blocks, void *const *arguments,
                          void *stream);
+
+/* An attn_gpu_choose: the kernel compiled for this device, else the one for the newest of the older chips whose code it
+ * runs and whose shared memory it has. -1 where there is none: the message names the device and what there is. */
+int32_t attn_cuda_choose(void *device, const attn_gpu_kernel *const *kernels, int32_t count);
 
 /* Memory of the device, for programs that have no library of their own for it. Copies wait for all work before them. */
 int32_t attn_cuda_allocate(attn_cuda *device, size_t bytes, void **address);

@@ -42,8 +42,15 @@ struct CommandLine {
   StageOption stopAfter{"stop-after", "Stop after a stage and print MLIR", Stage::Target, category};
   cl::opt<std::string> target{"target", cl::desc("cpu (default) or nvidia"), cl::value_desc("name"), cl::init("cpu"),
                               cl::cat(category)};
-  cl::opt<std::string> chip{"chip", cl::desc("With --target=nvidia: sm_80 (default), sm_89, sm_90, sm_100 or sm_120"),
-                            cl::value_desc("name"), cl::cat(category)};
+  cl::list<std::string> chip{"chip",
+                             cl::desc("With --target=nvidia: sm_80 (default), sm_89, sm_90, sm_100 or sm_120; of a "
+                                      "list, each call takes the newest that its device can run"),
+                             cl::value_desc("name,..."), cl::CommaSeparated, cl::cat(category)};
+  enum class Image { Ptx, Cubin };
+  cl::opt<Image> image{"image", cl::desc("What an object or shared library for a GPU holds"),
+                       cl::values(clEnumValN(Image::Ptx, "ptx", "code of NVIDIA's virtual machine (default)"),
+                                  clEnumValN(Image::Cubin, "cubin", "machine code of each chip (needs ptxas)")),
+                       cl::init(Image::Ptx), cl::cat(category)};
   cl::list<std::string> cpu{"cpu",
                             cl::desc("Processor or instruction set: native (default), x86-64-v3, x86-64-v4, znver4, "
                                      "...; of a list, each call takes the last that the machine can run"),
@@ -142,17 +149,23 @@ int attn::compileMain(int argc, char **argv, const DialectRegistry &registry) {
   if (!kind)
     return reportError(kTool, llvm::toString(kind.takeError()));
   bool isDeviceCode = emit == Emit::Ptx || emit == Emit::Cubin;
-  if (*kind == TargetKind::CPU && (line.chip.getNumOccurrences() || isDeviceCode))
-    return reportError(kTool, "--chip, --emit=ptx and --emit=cubin: go with --target=nvidia");
+  if (*kind == TargetKind::CPU && (!line.chip.empty() || line.image.getNumOccurrences() || isDeviceCode))
+    return reportError(kTool, "--chip, --image, --emit=ptx and --emit=cubin: go with --target=nvidia");
+  if (line.image.getNumOccurrences() && emit != Emit::Object && emit != Emit::Shared)
+    return reportError(kTool, "--image: goes with --emit=obj and --emit=shared");
   if (*kind == TargetKind::NVIDIA) {
     if (emit == Emit::Asm)
       return reportError(kTool, "--emit=asm: is of a CPU; for a GPU there is --emit=ptx");
     if (line.explain)
       return reportError(kTool, "--explain: explains plans for CPUs only");
-    auto gpu = describeGPU(line.chip.getNumOccurrences() ? llvm::StringRef(line.chip) : llvm::StringRef(kDefaultChip));
-    if (!gpu)
-      return reportError(kTool, llvm::toString(gpu.takeError()));
-    options.gpu = std::move(*gpu);
+    auto gpus = describeGPUs(line.chip);
+    if (!gpus)
+      return reportError(kTool, llvm::toString(gpus.takeError()));
+    if (gpus->size() > 1 && (emit == Emit::Mlir || emit == Emit::Llvm || isDeviceCode))
+      return reportError(kTool, "--chip: expects one chip, stages and device code differ between them");
+    options.gpu = gpus->front();
+    options.chips = std::move(*gpus);
+    options.embedMachineCode = line.image == CommandLine::Image::Cubin;
   }
   llvm::Expected<std::vector<Target>> targets = describeTargets(line.cpu);
   if (!targets)

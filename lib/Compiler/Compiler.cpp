@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "attn/Compiler/Compiler.h"
 
+#include "Chips.h"
 #include "Levels.h"
 #include "attn/Compiler/Ptx.h"
 #include "attn/Support/Optimize.h"
@@ -75,19 +76,33 @@ static OwningOpRef<ModuleOp> takeDevice(ModuleOp module) {
 static LogicalResult embedImages(ModuleOp device, llvm::Module &host, ArrayRef<KernelSignature> kernels,
                                  const CompileOptions &options) {
   for (const KernelSignature &kernel : kernels) {
-    FailureOr<std::string> ptx =
+    FailureOr<std::string> code =
         compileToPtx(device.lookupSymbol(kernel.getSymbol("device")), options.gpu, options.optLevel);
-    if (failed(ptx))
+    if (failed(code))
       return failure();
+    if (options.embedMachineCode) {
+      llvm::Expected<std::string> assembled = assemble(*code, options.gpu);
+      if (!assembled)
+        return device.emitError() << llvm::toString(assembled.takeError());
+      code = std::move(*assembled);
+    } else {
+      code->push_back('\0');
+    }
     llvm::GlobalVariable *empty = host.getNamedGlobal(kernel.getSymbol(kImageSuffix));
-    llvm::Constant *text = llvm::ConstantDataArray::getString(host.getContext(), *ptx, /*AddNull=*/true);
+    llvm::Constant *text = llvm::ConstantDataArray::getString(host.getContext(), *code, /*AddNull=*/false);
     auto *image = new llvm::GlobalVariable(host, text->getType(), /*isConstant=*/true, empty->getLinkage(), text);
     image->setAlignment(llvm::Align(16));
     image->takeName(empty);
     empty->replaceAllUsesWith(image);
     empty->eraseFromParent();
-    llvm::GlobalVariable *bytes = host.getNamedGlobal(kernel.getSymbol(kImageBytesSuffix));
-    bytes->setInitializer(llvm::ConstantInt::get(bytes->getValueType(), ptx->size() + 1));
+    llvm::GlobalVariable *description = host.getNamedGlobal(kernel.getSymbol(("kernel" + kDescriptionSuffix).str()));
+    auto *initializer = cast<llvm::ConstantStruct>(description->getInitializer());
+    SmallVector<llvm::Constant *> members;
+    for (unsigned i = 0; i < initializer->getNumOperands(); ++i)
+      members.push_back(initializer->getOperand(i));
+    members[2] = llvm::ConstantInt::get(members[2]->getType(), code->size());
+    members[6] = llvm::ConstantInt::get(members[6]->getType(), !options.embedMachineCode);
+    description->setInitializer(llvm::ConstantStruct::get(initializer->getType(), members));
   }
   return success();
 }
@@ -185,17 +200,24 @@ static FailureOr<std::unique_ptr<llvm::Module>> generateLevel(ModuleOp module, l
   return llvmModule;
 }
 
-/// Optimised LLVM IR for all of options.levels. The workspace of a signature is the largest of its levels.
-static FailureOr<std::unique_ptr<llvm::Module>> generateLevels(ModuleOp module, llvm::LLVMContext &context,
-                                                               const CompileOptions &options,
-                                                               std::vector<KernelSignature> &kernels) {
-  if (isLlvmDialect(module))
-    return module.emitError() << "cannot be compiled for several processors: it is at stage target, past where they "
-                                 "differ; compile from an earlier stage, or for one processor";
+/// Optimised LLVM IR for all of options.levels, or of options.chips. The workspace of a signature is the largest of
+/// those.
+static FailureOr<std::unique_ptr<llvm::Module>> generateVersions(ModuleOp module, llvm::LLVMContext &context,
+                                                                 const CompileOptions &options,
+                                                                 std::vector<KernelSignature> &kernels) {
+  bool hasChips = options.chips.size() > 1;
+  if (isLlvmDialect(module) || !module.getOps<gpu::GPUModuleOp>().empty())
+    return module.emitError() << "cannot be compiled for several " << (hasChips ? "chips" : "processors")
+                              << ": it is at stage target, past where they differ; compile from an earlier stage, or "
+                                 "for one "
+                              << (hasChips ? "chip" : "processor");
   std::vector<std::unique_ptr<llvm::Module>> modules;
-  for (const Target &target : options.levels) {
+  for (size_t index = 0; index < (hasChips ? options.chips.size() : options.levels.size()); ++index) {
     CompileOptions ofLevel = options;
-    ofLevel.target = target;
+    if (hasChips)
+      ofLevel.gpu = options.chips[index];
+    else
+      ofLevel.target = options.levels[index];
     OwningOpRef<ModuleOp> copy = module.clone();
     std::vector<KernelSignature> signatures;
     FailureOr<std::unique_ptr<llvm::Module>> llvmModule = generateLevel(*copy, context, ofLevel, signatures);
@@ -208,7 +230,8 @@ static FailureOr<std::unique_ptr<llvm::Module>> generateLevels(ModuleOp module, 
     }
     kernels = std::move(signatures);
   }
-  auto joined = joinLevels(std::move(modules), options.levels, kernels);
+  auto joined = hasChips ? joinChips(std::move(modules), options.chips, kernels)
+                         : joinLevels(std::move(modules), options.levels, kernels);
   if (!joined)
     return module.emitError() << llvm::toString(joined.takeError());
   return std::move(*joined);
@@ -219,8 +242,8 @@ static FailureOr<std::string> generate(ModuleOp module, Emit kind, const Compile
                                        std::vector<KernelSignature> &kernels, OwningOpRef<ModuleOp> *device = nullptr) {
   llvm::LLVMContext context;
   bool hasLevels = options.levels.size() > 1;
-  FailureOr<std::unique_ptr<llvm::Module>> llvmModule = hasLevels
-                                                            ? generateLevels(module, context, options, kernels)
+  FailureOr<std::unique_ptr<llvm::Module>> llvmModule = hasLevels || options.chips.size() > 1
+                                                            ? generateVersions(module, context, options, kernels)
                                                             : generateLevel(module, context, options, kernels, device);
   if (failed(llvmModule))
     return failure();

@@ -27,6 +27,20 @@ llvm::Expected<GPUDescription> attn::describeGPU(llvm::StringRef chip) {
   return llvm::createStringError("--chip: unknown '" + chip + "' (expected " + names + ")");
 }
 
+llvm::Expected<std::vector<GPUDescription>> attn::describeGPUs(llvm::ArrayRef<std::string> chips) {
+  std::vector<GPUDescription> gpus;
+  const std::string oldest(kDefaultChip);
+  for (llvm::StringRef chip : chips.empty() ? llvm::ArrayRef(oldest) : chips) {
+    llvm::Expected<GPUDescription> gpu = describeGPU(chip);
+    if (!gpu)
+      return gpu.takeError();
+    if (llvm::is_contained(llvm::map_range(gpus, [](const GPUDescription &known) { return known.chip; }), gpu->chip))
+      return llvm::createStringError("--chip: '" + chip + "' stands twice");
+    gpus.push_back(std::move(*gpu));
+  }
+  return gpus;
+}
+
 static llvm::StringRef getName(TargetKind kind) {
   return kind == TargetKind::CPU ? "cpu" : kind == TargetKind::NVIDIA ? "nvidia" : "nvidia-emulated";
 }

@@ -89,7 +89,7 @@ static void writeExample(llvm::raw_ostream &os, const KernelSignature &kernel, b
     os << "};\n";
   }
   if (isGpu)
-    os << " *   attn_gpu_call call = {ATTN_ABI_VERSION, 0, launch, device, stream};\n";
+    os << " *   attn_gpu_call call = {ATTN_ABI_VERSION, 0, launch, device, stream, choose};\n";
   else
     os << " *   attn_call call = {ATTN_ABI_VERSION, 1, workspace, " << kernel.getSymbol("workspace_size")
        << "(1), NULL, NULL};\n";
@@ -126,6 +126,8 @@ static void writeKernel(llvm::raw_ostream &os, const KernelSignature &kernel, bo
 
 /// "znver4", or "x86-64-v3, x86-64-v4": what the kernels were compiled for.
 static std::string getTargetsText(const CompileOptions &options) {
+  if (options.chips.size() > 1)
+    return llvm::join(llvm::map_range(options.chips, [](const GPUDescription &gpu) { return gpu.chip; }), ", ");
   if (!options.gpu.chip.empty())
     return options.gpu.chip;
   if (options.levels.size() < 2)

@@ -36,7 +36,7 @@ static llvm::Error callWithCopies(const LoadedKernel &kernel, attn_cuda *device,
     copy.view.front() = reinterpret_cast<intptr_t>(begin);
     pointers[index] = copy.view.data();
   }
-  attn_gpu_call call = {ATTN_ABI_VERSION, 0, attn_cuda_launch, device, nullptr};
+  attn_gpu_call call = {ATTN_ABI_VERSION, 0, attn_cuda_launch, device, nullptr, attn_cuda_choose};
   int32_t status = kernel.call(call, pointers);
   if (status == ATTN_ERROR_DEVICE)
     return fail();

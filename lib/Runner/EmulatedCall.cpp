@@ -36,7 +36,7 @@ llvm::Expected<std::optional<emulator::Report>> EmulatedCall::runOnce(const Load
   options.seed = seed;
   report.reset();
   error.clear();
-  attn_gpu_call call = {ATTN_ABI_VERSION, 0, &EmulatedCall::launch, this, nullptr};
+  attn_gpu_call call = {ATTN_ABI_VERSION, 0, &EmulatedCall::launch, this, nullptr, nullptr};
   int32_t status = kernel.call(call, arguments.getPointers());
   if (status != ATTN_OK)
     return llvm::createStringError("'" + signature.name + "' refuses the call with status " + llvm::Twine(status) +

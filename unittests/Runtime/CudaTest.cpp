@@ -22,7 +22,7 @@ TEST(Cuda, SaysThatThereIsNoDriver) {
 }
 
 TEST(Cuda, RefusesALaunchWithoutDevice) {
-  attn_gpu_kernel kernel = {"attend_kernel", "", 0, 128, 0};
+  attn_gpu_kernel kernel = {"attend_kernel", "", 0, 128, 0, 80, 1};
   EXPECT_EQ(attn_cuda_launch(nullptr, &kernel, 1, nullptr, nullptr), ATTN_ERROR_DEVICE);
   EXPECT_NE(std::string(attn_cuda_message()).find("expects an attn_cuda in attn_gpu_call.device"), std::string::npos)
       << attn_cuda_message();

@@ -24,8 +24,13 @@ struct CompileOptions {
   Target target;
   /// With a chip, kernels are for this GPU, and what the host runs of them for `target`.
   GPUDescription gpu;
-  /// Whether objects for a GPU hold its code (PTX), or only what the host does.
+  /// When there are several, an object or LLVM IR holds the kernels once for each of them instead of for `gpu`, and
+  /// each call asks its caller which of them the device is to run.
+  std::vector<GPUDescription> chips;
+  /// Whether objects for a GPU hold its code, or only what the host does.
   bool embedImages = true;
+  /// Whether that is machine code (which needs ptxas) instead of PTX.
+  bool embedMachineCode = false;
   /// When there are several, an object, assembly or LLVM IR holds the kernels once for each of them instead of for
   /// `target`, and each call goes to the last of them that the machine can run.
   std::vector<Target> levels;

@@ -17,16 +17,44 @@ static LLVM::GlobalOp createConstant(EntryBuilder &entry, Operation *function, S
                                 /*alignment=*/16);
 }
 
-/// attn_gpu_call: version, padding, launch, device, stream.
+/// attn_gpu_call: version, padding, launch, device, stream, choose.
 static LLVM::LLVMStructType getGpuCallType(EntryBuilder &entry) {
   Type i32 = entry.b.getI32Type(), ptr = entry.getPointer();
-  return LLVM::LLVMStructType::getLiteral(entry.b.getContext(), {i32, i32, ptr, ptr, ptr});
+  return LLVM::LLVMStructType::getLiteral(entry.b.getContext(), {i32, i32, ptr, ptr, ptr, ptr});
 }
 
-/// attn_gpu_kernel: name, image, image_bytes, threads, shared_bytes.
-static LLVM::LLVMStructType getGpuKernelType(EntryBuilder &entry) {
-  Type i64 = entry.b.getI64Type(), ptr = entry.getPointer();
-  return LLVM::LLVMStructType::getLiteral(entry.b.getContext(), {ptr, ptr, i64, i64, i64});
+/// attn_gpu_kernel: name, image, image_bytes, threads, shared_bytes, chip, is_ptx. The image and what is said of it are
+/// filled in when there is one: it is compiled from another module, and an emulator needs none.
+static LLVM::GlobalOp createDescription(EntryBuilder &entry, KernelFunctions &kernel, Operation *function,
+                                        DictionaryAttr launch, StringRef suffix, LLVM::GlobalOp image) {
+  OpBuilder &b = entry.b;
+  Location loc = entry.loc;
+  std::string name = launch.getAs<StringAttr>("kernel").str();
+  name.push_back('\0');
+  auto nameGlobal = createConstant(entry, function, kernel.signature.getSymbol((suffix + "_name").str()), name);
+  Type i32 = b.getI32Type(), i64 = b.getI64Type(), ptr = entry.getPointer();
+  auto type = LLVM::LLVMStructType::getLiteral(b.getContext(), {ptr, ptr, i64, i64, i64, i32, i32});
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(function);
+  auto global = LLVM::GlobalOp::create(b, loc, type, /*isConstant=*/true, LLVM::Linkage::Internal,
+                                       kernel.signature.getSymbol((suffix + kDescriptionSuffix).str()), Attribute(),
+                                       /*alignment=*/8);
+  b.setInsertionPointToStart(b.createBlock(&global.getInitializerRegion()));
+  auto getNumber = [&](StringRef member) { return launch.getAs<IntegerAttr>(member).getInt(); };
+  int32_t chip = 0;
+  StringRef(kernel.cpu).drop_until(llvm::isDigit).getAsInteger(10, chip);
+  Value description = LLVM::PoisonOp::create(b, loc, type);
+  Value members[] = {LLVM::AddressOfOp::create(b, loc, nameGlobal),
+                     LLVM::AddressOfOp::create(b, loc, image),
+                     entry.i64(0),
+                     entry.i64(getNumber("threads")),
+                     entry.i64(getNumber("shared_bytes")),
+                     entry.i32(chip),
+                     entry.i32(0)};
+  for (auto [i, member] : llvm::enumerate(members))
+    description = LLVM::InsertValueOp::create(b, loc, description, member, i);
+  LLVM::ReturnOp::create(b, loc, description);
+  return global;
 }
 
 void attn::buildLaunch(EntryBuilder &entry, KernelFunctions &kernel, Value call, Value tasks, ArrayRef<Value> flat,
@@ -35,40 +63,27 @@ void attn::buildLaunch(EntryBuilder &entry, KernelFunctions &kernel, Value call,
   Location loc = entry.loc;
   DictionaryAttr launch = kernel.getLaunch();
   auto function = cast<LLVM::LLVMFuncOp>(exit->getParentOp());
-  auto getNumber = [&](StringRef name) { return launch.getAs<IntegerAttr>(name).getInt(); };
 
   // Stack in the first block: anywhere else it would grow dynamically.
   SmallVector<Type> types = llvm::map_to_vector(flat, [](Value value) { return value.getType(); });
   auto valuesType = LLVM::LLVMStructType::getLiteral(b.getContext(), types);
   auto addressesType = LLVM::LLVMArrayType::get(entry.getPointer(), flat.size());
-  LLVM::LLVMStructType kernelType = getGpuKernelType(entry);
-  Value values, addresses, description;
+  Value values, addresses;
   {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(&function.getBody().front());
     Value one = entry.i32(1);
     values = LLVM::AllocaOp::create(b, loc, entry.getPointer(), valuesType, one, /*alignment=*/8);
     addresses = LLVM::AllocaOp::create(b, loc, entry.getPointer(), addressesType, one, /*alignment=*/8);
-    description = LLVM::AllocaOp::create(b, loc, entry.getPointer(), kernelType, one, /*alignment=*/8);
   }
   for (auto [i, value] : llvm::enumerate(flat)) {
     Value slot = entry.member(values, valuesType, {int32_t(i)});
     LLVM::StoreOp::create(b, loc, value, slot);
     LLVM::StoreOp::create(b, loc, slot, entry.member(addresses, addressesType, {int32_t(i)}));
   }
-  std::string name = launch.getAs<StringAttr>("kernel").str();
-  name.push_back('\0');
-  auto nameGlobal = createConstant(entry, function, kernel.signature.getSymbol("kernel_name"), name);
-  // The image is filled in when there is one: it is compiled from another module, and an emulator needs none.
   auto image = createConstant(entry, function, kernel.signature.getSymbol(kImageSuffix), StringRef("\0", 1));
-  auto bytesGlobal = createConstant(entry, function, kernel.signature.getSymbol(kImageBytesSuffix), StringRef());
-  bytesGlobal.setGlobalType(b.getI64Type());
-  bytesGlobal.setValueAttr(b.getI64IntegerAttr(0));
-  Value bytes = LLVM::LoadOp::create(b, loc, b.getI64Type(), LLVM::AddressOfOp::create(b, loc, bytesGlobal));
-  SmallVector<Value> members{LLVM::AddressOfOp::create(b, loc, nameGlobal), LLVM::AddressOfOp::create(b, loc, image),
-                             bytes, entry.i64(getNumber("threads")), entry.i64(getNumber("shared_bytes"))};
-  for (auto [i, value] : llvm::enumerate(members))
-    LLVM::StoreOp::create(b, loc, value, entry.member(description, kernelType, {int32_t(i)}));
+  auto global = createDescription(entry, kernel, function, launch, "kernel", image);
+  Value description = LLVM::AddressOfOp::create(b, loc, global);
 
   LLVM::LLVMStructType callType = getGpuCallType(entry);
   Value start = entry.loadMember(call, callType, {2}, entry.getPointer());

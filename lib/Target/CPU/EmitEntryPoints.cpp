@@ -68,11 +68,11 @@ static void buildQuestions(OpBuilder &b, const KernelSignature &signature, Strin
 }
 
 /// Finds the three functions of the kernel whose task function is `task` and checks their types.
-static FailureOr<KernelFunctions> findKernel(LLVM::LLVMFuncOp task, SymbolTable &symbols) {
+static FailureOr<KernelFunctions> findKernel(LLVM::LLVMFuncOp task, StringRef cpu, SymbolTable &symbols) {
   FailureOr<KernelSignature> signature = KernelSignature::get(task);
   if (failed(signature))
     return failure();
-  KernelFunctions kernel{std::move(*signature), task, nullptr, nullptr, nullptr, nullptr, {}};
+  KernelFunctions kernel{std::move(*signature), task, nullptr, nullptr, nullptr, nullptr, {}, cpu.str()};
 
   OpBuilder b(task.getContext());
   EntryBuilder entry(b, task.getLoc());
@@ -159,7 +159,7 @@ struct EmitEntryPoints : attn::impl::AttnEmitEntryPointsPassBase<EmitEntryPoints
 
     OpBuilder b(module.getBody(), module.getBody()->end());
     for (LLVM::LLVMFuncOp task : tasks) {
-      FailureOr<KernelFunctions> kernel = findKernel(task, symbols);
+      FailureOr<KernelFunctions> kernel = findKernel(task, cpu, symbols);
       if (failed(kernel))
         return signalPassFailure();
       bool isLaunched = static_cast<bool>(kernel->getLaunch());

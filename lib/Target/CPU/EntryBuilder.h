@@ -18,6 +18,8 @@ struct KernelFunctions {
   mlir::LLVM::LLVMFuncOp task, tasks, check, splits, checkValues;
   /// Tasks and their number of the stages after the first.
   llvm::SmallVector<std::pair<mlir::LLVM::LLVMFuncOp, mlir::LLVM::LLVMFuncOp>> later;
+  /// The instruction set: "znver4", "sm_90".
+  std::string cpu;
 
   /// What `attn.launch` says of a task that is a kernel of a GPU; null for one that the host runs.
   mlir::DictionaryAttr getLaunch() { return task->getAttrOfType<mlir::DictionaryAttr>("attn.launch"); }

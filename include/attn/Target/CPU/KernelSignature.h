@@ -22,8 +22,9 @@ constexpr llvm::StringLiteral kKernelAttrName = "attn.kernel";
 /// An entry of that attribute: there is a function NAME_check_values.
 constexpr llvm::StringLiteral kChecksValuesName = "checks_values";
 
-/// Of a kernel for a GPU: suffixes (getSymbol()) of the constants that hold its image and the image's size.
-constexpr llvm::StringLiteral kImageSuffix = "kernel_image", kImageBytesSuffix = "kernel_image_bytes";
+/// Of a kernel for a GPU: suffix (getSymbol()) of the constant that holds its image, and what ends the names of its
+/// attn_gpu_kernel constants.
+constexpr llvm::StringLiteral kImageSuffix = "image", kDescriptionSuffix = "_info";
 
 /// Scratch, buffers and partial states start at multiples of this many bytes: a cache line, and the widest vector.
 constexpr int64_t kWorkspaceAlignment = 64;
