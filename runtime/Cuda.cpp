@@ -19,8 +19,9 @@ using Address = uint64_t; // CUdeviceptr
 
 /// CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES: more than 48 KB has to be asked for.
 constexpr int kMaxDynamicShared = 8;
-/// CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, .._MINOR and .._MAX_SHARED_MEMORY_PER_BLOCK_OPTIN.
-constexpr int kMajor = 75, kMinor = 76, kMostShared = 97;
+/// CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, .._MINOR, .._MAX_SHARED_MEMORY_PER_BLOCK_OPTIN and
+/// .._MULTIPROCESSOR_COUNT.
+constexpr int kMajor = 75, kMinor = 76, kMostShared = 97, kMultiprocessors = 16;
 
 thread_local std::string message;
 
@@ -113,8 +114,8 @@ private:
 struct attn_cuda {
   Device device = 0;
   Handle context = nullptr;
-  /// Compute capability, and shared memory that a block may ask for.
-  int major = 0, minor = 0, sharedBytes = 0;
+  /// Compute capability, shared memory that a block may ask for, and multiprocessors.
+  int major = 0, minor = 0, sharedBytes = 0, multiprocessors = 0;
   std::mutex mutex;
   /// By address of the image; functions by image and name.
   std::map<const void *, Handle> modules;
@@ -180,8 +181,9 @@ int32_t attn_cuda_open(int32_t index, attn_cuda **device) {
   auto *opened = new attn_cuda;
   int32_t status = driver.check(driver.getDevice(&opened->device, index), "cuDeviceGet");
   if (status == ATTN_OK)
-    for (auto [attribute, value] : {std::pair(kMajor, &opened->major), std::pair(kMinor, &opened->minor),
-                                    std::pair(kMostShared, &opened->sharedBytes)})
+    for (auto [attribute, value] :
+         {std::pair(kMajor, &opened->major), std::pair(kMinor, &opened->minor),
+          std::pair(kMostShared, &opened->sharedBytes), std::pair(kMultiprocessors, &opened->multiprocessors)})
       if (status == ATTN_OK)
         status = driver.check(driver.getDeviceAttribute(value, attribute, opened->device), "cuDeviceGetAttribute");
   if (status == ATTN_OK)
@@ -247,6 +249,8 @@ int32_t attn_cuda_choose(void *device, const attn_gpu_kernel *const *kernels, in
     self->refuse(kernels, count);
   return best;
 }
+
+int32_t attn_cuda_workers(const attn_cuda *device) { return device->multiprocessors; }
 
 int32_t attn_cuda_allocate(attn_cuda *device, size_t bytes, void **address) {
   const Driver &driver = Driver::get();

@@ -110,11 +110,13 @@ class GpuCall(ctypes.Structure):
 
     _fields_ = [
         ("abi_version", ctypes.c_int32),
-        ("reserved", ctypes.c_int32),
+        ("workers", ctypes.c_int32),
         ("launch", ctypes.c_void_p),
         ("device", ctypes.c_void_p),
         ("stream", ctypes.c_void_p),
         ("choose", ctypes.c_void_p),
+        ("workspace", ctypes.c_void_p),
+        ("workspace_bytes", ctypes.c_size_t),
     ]
 
 

@@ -6,7 +6,9 @@
  *
  *   attn_cuda *device;
  *   if (attn_cuda_open(0, &device) != ATTN_OK) puts(attn_cuda_message());
- *   attn_gpu_call call = {ATTN_ABI_VERSION, 0, attn_cuda_launch, device, stream, attn_cuda_choose};
+ *   attn_gpu_call call = {ATTN_ABI_VERSION, 0, attn_cuda_launch, device, stream, attn_cuda_choose, NULL, 0};
+ *
+ * For decoding, workers and a workspace beside them: attn_cuda_workers(device), and NAME_workspace_size() of that.
  */
 #ifndef ATTN_C_CUDA_H
 #define ATTN_C_CUDA_H
@@ -33,6 +35,9 @@ int32_t attn_cuda_launch(void *device, const attn_gpu_kernel *kernel, int64_t bl
 /* An attn_gpu_choose: the kernel compiled for this device, else the one for the newest of the older chips whose code it
  * runs and whose shared memory it has. -1 where there is none: the message names the device and what there is. */
 int32_t attn_cuda_choose(void *device, const attn_gpu_kernel *const *kernels, int32_t count);
+
+/* Multiprocessors of the device: what attn_gpu_call.workers should be. */
+int32_t attn_cuda_workers(const attn_cuda *device);
 
 /* Memory of the device, for programs that have no library of their own for it. Copies wait for all work before them. */
 int32_t attn_cuda_allocate(attn_cuda *device, size_t bytes, void **address);

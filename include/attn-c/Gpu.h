@@ -5,8 +5,13 @@
  *   int32_t NAME(const attn_gpu_call *call, <inputs and scalars in order>, <outputs in order>);
  *
  * Views are those of Abi.h with data in memory of the device; NAME makes all checks of Abi.h that concern views, on the
- * host, then calls call->launch once. It allocates nothing and needs no library: the launch function knows the driver.
- * NAME_workspace_size(workers) is 0.
+ * host, then calls call->launch once, or twice on one stream. It allocates nothing and needs no library: the launch
+ * function knows the driver.
+ *
+ * Few query rows (decoding) are few blocks, which leave most of a device idle. With call->workers, the number of its
+ * multiprocessors, keys are divided among blocks, whose states a second kernel merges in the order of the keys:
+ * results are equal bit by bit for equal inputs, sizes and workers. Their states lie in the workspace, of
+ * NAME_workspace_size(workers) bytes, which is 0 of 0 or 1 workers and of kernels that divide nothing.
  *
  * One object may hold a kernel for several chips (attn-compile --chip=sm_80,sm_90), each with a plan of its own: each
  * call then asks call->choose which of them the device is to run.
@@ -47,11 +52,13 @@ typedef int32_t (*attn_gpu_launch)(void *device, const attn_gpu_kernel *kernel, 
 /* How to start one kernel. The struct may be reused for any number of calls and kernels. */
 typedef struct attn_gpu_call {
   int32_t abi_version;    /* ATTN_ABI_VERSION */
-  int32_t reserved;       /* 0 */
+  int32_t workers;        /* multiprocessors of the device; 0 or 1: keys are not divided */
   attn_gpu_launch launch; /* starts kernels; null is ATTN_ERROR_NULL */
   void *device;           /* handed to launch and choose */
   void *stream;           /* handed to launch */
   attn_gpu_choose choose; /* of a kernel for several chips, where null is ATTN_ERROR_NULL; else not looked at */
+  void *workspace;        /* memory of the device, of any alignment, for this call alone until its kernels are done */
+  size_t workspace_bytes; /* at least NAME_workspace_size(workers) */
 } attn_gpu_call;
 
 #ifdef __cplusplus

@@ -24,7 +24,7 @@ static void buildEntry(llvm::Module &module, llvm::StringRef name, llvm::ArrayRe
     b.CreateRet(b.getInt32(status));
     b.SetInsertPoint(go);
   };
-  // attn_gpu_call: version, reserved, launch, device, stream, choose.
+  // attn_gpu_call: version, workers, launch, device, stream, choose, and more.
   llvm::Type *i32 = b.getInt32Ty(), *ptr = b.getPtrTy();
   auto *callType = llvm::StructType::get(context, {i32, i32, ptr, ptr, ptr, ptr});
   llvm::Value *call = function->getArg(0);

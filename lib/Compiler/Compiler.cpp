@@ -95,14 +95,18 @@ static LogicalResult embedImages(ModuleOp device, llvm::Module &host, ArrayRef<K
     image->takeName(empty);
     empty->replaceAllUsesWith(image);
     empty->eraseFromParent();
-    llvm::GlobalVariable *description = host.getNamedGlobal(kernel.getSymbol(("kernel" + kDescriptionSuffix).str()));
-    auto *initializer = cast<llvm::ConstantStruct>(description->getInitializer());
-    SmallVector<llvm::Constant *> members;
-    for (unsigned i = 0; i < initializer->getNumOperands(); ++i)
-      members.push_back(initializer->getOperand(i));
-    members[2] = llvm::ConstantInt::get(members[2]->getType(), code->size());
-    members[6] = llvm::ConstantInt::get(members[6]->getType(), !options.embedMachineCode);
-    description->setInitializer(llvm::ConstantStruct::get(initializer->getType(), members));
+    for (StringRef which : {"kernel", "merge"}) {
+      llvm::GlobalVariable *description = host.getNamedGlobal(kernel.getSymbol((which + kDescriptionSuffix).str()));
+      if (!description)
+        continue;
+      auto *initializer = cast<llvm::ConstantStruct>(description->getInitializer());
+      SmallVector<llvm::Constant *> members;
+      for (unsigned i = 0; i < initializer->getNumOperands(); ++i)
+        members.push_back(initializer->getOperand(i));
+      members[2] = llvm::ConstantInt::get(members[2]->getType(), code->size());
+      members[6] = llvm::ConstantInt::get(members[6]->getType(), !options.embedMachineCode);
+      description->setInitializer(llvm::ConstantStruct::get(initializer->getType(), members));
+    }
   }
   return success();
 }

@@ -89,7 +89,7 @@ static void writeExample(llvm::raw_ostream &os, const KernelSignature &kernel, b
     os << "};\n";
   }
   if (isGpu)
-    os << " *   attn_gpu_call call = {ATTN_ABI_VERSION, 0, launch, device, stream, choose};\n";
+    os << " *   attn_gpu_call call = {ATTN_ABI_VERSION, 0, launch, device, stream, choose, NULL, 0};\n";
   else
     os << " *   attn_call call = {ATTN_ABI_VERSION, 1, workspace, " << kernel.getSymbol("workspace_size")
        << "(1), NULL, NULL};\n";

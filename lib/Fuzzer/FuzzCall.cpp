@@ -33,7 +33,7 @@ public:
     // Values that repeat err alike: nothing averages.
     isWorstCase |= strides == "broadcast";
     // More than there are cores, too: parts of the keys are as many as threads ask for.
-    if (choice.chance(30) && !isEmulated)
+    if (choice.chance(30))
       words.push_back("--threads=" + choice.of<std::string>({"2", "2", "3", "7"}));
     if (isWorstCase)
       words.push_back("--worst-case");

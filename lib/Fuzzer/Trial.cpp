@@ -166,9 +166,9 @@ std::string Trial::run() {
     while (true)
       pause();
   // The order of threads is another for each call.
-  llvm::Error error =
-      device ? EmulatedCall(*device, signature, *arguments).run(*kernel, settings.arguments.seed, llvm::nulls())
-             : callOnce(Call(*kernel, *arguments, settings.threads), signature, *arguments);
+  llvm::Error error = device ? EmulatedCall(*device, signature, *arguments, settings.threads)
+                                   .run(*kernel, settings.arguments.seed, llvm::nulls())
+                             : callOnce(Call(*kernel, *arguments, settings.threads), signature, *arguments);
   if (error)
     return llvm::toString(std::move(error));
   if (fault == Fault::Emit)

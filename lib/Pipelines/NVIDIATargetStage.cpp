@@ -19,6 +19,8 @@ namespace attn {
 void buildNVIDIATargetStage(OpPassManager &pm, const GPUDescription &gpu) {
   // Before any canonicalisation: it drops loops of one iteration from scf.forall, and with them the plan.
   pm.addPass(createAttnOutlineTasksPass());
+  // Where the states of parts of the keys go; there are no other buffers.
+  pm.addNestedPass<func::FuncOp>(createAttnAssignWorkspacePass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addPass(createAttnOutlineKernelsPass());

@@ -17,7 +17,7 @@ struct Copy {
 static size_t getSkew(const TensorBuffer &buffer) { return reinterpret_cast<uintptr_t>(buffer.getSpan().data()) % 256; }
 
 static llvm::Error callWithCopies(const LoadedKernel &kernel, attn_cuda *device, const KernelSignature &signature,
-                                  Arguments &arguments, std::vector<Copy> &copies) {
+                                  Arguments &arguments, int32_t workers, std::vector<Copy> &copies) {
   auto fail = [] { return llvm::createStringError(attn_cuda_message()); };
   std::vector<const void *> pointers(arguments.getPointers());
   for (auto [index, copy] : llvm::enumerate(copies)) {
@@ -36,14 +36,20 @@ static llvm::Error callWithCopies(const LoadedKernel &kernel, attn_cuda *device,
     copy.view.front() = reinterpret_cast<intptr_t>(begin);
     pointers[index] = copy.view.data();
   }
-  attn_gpu_call call = {ATTN_ABI_VERSION, 0, attn_cuda_launch, device, nullptr, attn_cuda_choose};
+  attn_gpu_call call = {ATTN_ABI_VERSION, workers, attn_cuda_launch, device, nullptr, attn_cuda_choose, nullptr, 0};
+  call.workspace_bytes = kernel.getWorkspaceSize(workers);
+  if (call.workspace_bytes > 0) {
+    if (attn_cuda_allocate(device, call.workspace_bytes, &call.workspace) != ATTN_OK)
+      return fail();
+    copies.emplace_back().address = call.workspace; // freed with the others
+  }
   int32_t status = kernel.call(call, pointers);
   if (status == ATTN_ERROR_DEVICE)
     return fail();
   if (status != ATTN_OK)
     return llvm::createStringError("'" + signature.name + "' refuses the call with status " + llvm::Twine(status) +
                                    ", " + attn_status_message(status));
-  for (auto [index, copy] : llvm::enumerate(copies))
+  for (auto [index, copy] : llvm::enumerate(llvm::ArrayRef(copies).take_front(signature.arguments.size())))
     if (TensorBuffer *buffer = arguments.getBuffer(index)) {
       llvm::MutableArrayRef<char> span = buffer->getSpan();
       const char *begin = static_cast<const char *>(copy.address) + getSkew(*buffer);
@@ -58,9 +64,9 @@ static llvm::Error callWithCopies(const LoadedKernel &kernel, attn_cuda *device,
 }
 
 llvm::Error attn::callOnDevice(const LoadedKernel &kernel, attn_cuda *device, const KernelSignature &signature,
-                               Arguments &arguments) {
+                               Arguments &arguments, int32_t workers) {
   std::vector<Copy> copies(signature.arguments.size());
-  llvm::Error error = callWithCopies(kernel, device, signature, arguments, copies);
+  llvm::Error error = callWithCopies(kernel, device, signature, arguments, workers, copies);
   for (Copy &copy : copies)
     if (copy.address)
       attn_cuda_free(device, copy.address);

@@ -12,7 +12,7 @@ namespace attn {
 /// Copies all tensors to the device as they lie, calls the kernel through its C interface, and copies outputs back;
 /// what it wrote between their elements comes back too, and is found as on a CPU.
 llvm::Error callOnDevice(const LoadedKernel &kernel, attn_cuda *device, const KernelSignature &signature,
-                         Arguments &arguments);
+                         Arguments &arguments, int32_t workers);
 
 } // namespace attn
 

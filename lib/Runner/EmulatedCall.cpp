@@ -5,8 +5,9 @@
 
 using namespace attn;
 
-EmulatedCall::EmulatedCall(const EmulatedModule &device, const KernelSignature &signature, Arguments &arguments)
-    : device(device), signature(signature), arguments(arguments) {
+EmulatedCall::EmulatedCall(const EmulatedModule &device, const KernelSignature &signature, Arguments &arguments,
+                           int32_t workers)
+    : device(device), signature(signature), arguments(arguments), workers(workers) {
   for (auto [index, argument] : llvm::enumerate(signature.arguments)) {
     TensorBuffer *buffer = arguments.getBuffer(index);
     // Gaps between rows may be read, what lies around the tensor may not.
@@ -21,13 +22,19 @@ int32_t EmulatedCall::launch(void *self, const attn_gpu_kernel *kernel, int64_t 
   call.options.grid = {static_cast<int32_t>(blocks), 1, 1};
   call.options.block = {static_cast<int32_t>(kernel->threads), 1, 1};
   call.options.dynamicSharedBytes = kernel->shared_bytes;
+  call.launches.emplace_back(static_cast<int32_t>(blocks), static_cast<int32_t>(kernel->threads));
+  call.sharedBytes = std::max(call.sharedBytes, kernel->shared_bytes);
   // The kernel knows how many arguments it takes.
   auto report = call.device.launch(kernel->name, llvm::ArrayRef<const void *>(arguments, size_t(1)), call.options);
-  if (report)
-    call.report = std::move(*report);
-  else
+  if (!report) {
     call.error = llvm::toString(report.takeError());
-  return ATTN_OK;
+    return ATTN_ERROR_DEVICE;
+  }
+  if (call.report)
+    call.report->append(*report);
+  else
+    call.report = std::move(*report);
+  return call.report->completed ? ATTN_OK : ATTN_ERROR_DEVICE;
 }
 
 llvm::Expected<std::optional<emulator::Report>> EmulatedCall::runOnce(const LoadedKernel &kernel,
@@ -36,9 +43,18 @@ llvm::Expected<std::optional<emulator::Report>> EmulatedCall::runOnce(const Load
   options.seed = seed;
   report.reset();
   error.clear();
-  attn_gpu_call call = {ATTN_ABI_VERSION, 0, &EmulatedCall::launch, this, nullptr, nullptr};
+  launches.clear();
+  sharedBytes = 0;
+  // NaN of any type: what nobody wrote shows.
+  workspace.assign(kernel.getWorkspaceSize(workers), '\xff');
+  std::vector<emulator::Buffer> tensors = options.buffers;
+  if (!workspace.empty())
+    options.buffers.push_back({workspace.data(), workspace.size(), /*writable=*/true});
+  attn_gpu_call call = {ATTN_ABI_VERSION, workers, &EmulatedCall::launch, this,
+                        nullptr,          nullptr, workspace.data(),      workspace.size()};
   int32_t status = kernel.call(call, arguments.getPointers());
-  if (status != ATTN_OK)
+  options.buffers = std::move(tensors);
+  if (status != ATTN_OK && status != ATTN_ERROR_DEVICE)
     return llvm::createStringError("'" + signature.name + "' refuses the call with status " + llvm::Twine(status) +
                                    ", " + attn_status_message(status));
   if (!error.empty())
@@ -57,9 +73,11 @@ llvm::Error EmulatedCall::runClean(const LoadedKernel &kernel, emulator::Landing
   }
   llvm::StringRef name = landing == emulator::Landing::Late ? "late" : "at once";
   const emulator::Counters &counters = (*seen)->counters;
-  os << "copies land " << name << ": " << options.grid[0] << " blocks of " << options.block[0] << ", "
-     << options.dynamicSharedBytes << " bytes shared, " << counters.mma << " mma, " << counters.ldmatrix
-     << " ldmatrix, " << counters.asyncCopies << " cp.async, " << counters.bankConflicts << " bank conflicts\n";
+  os << "copies land " << name << ": ";
+  for (auto [number, launch] : llvm::enumerate(launches))
+    os << (number ? ", then " : "") << launch.first << " blocks of " << launch.second;
+  os << ", " << sharedBytes << " bytes shared, " << counters.mma << " mma, " << counters.ldmatrix << " ldmatrix, "
+     << counters.asyncCopies << " cp.async, " << counters.bankConflicts << " bank conflicts\n";
   if (!(*seen)->completed || (*seen)->total > 0)
     return llvm::createStringError("the emulator found " + llvm::Twine((*seen)->total) + " faults in '" +
                                    signature.name + "':\n" + (*seen)->getText());

@@ -42,6 +42,19 @@ bool Report::has(Detector detector) const {
   return std::any_of(findings.begin(), findings.end(), [&](const Finding &f) { return f.detector == detector; });
 }
 
+void Report::append(const Report &next) {
+  findings.insert(findings.end(), next.findings.begin(), next.findings.end());
+  total += next.total;
+  completed = completed && next.completed;
+  counters.mma += next.counters.mma;
+  counters.ldmatrix += next.counters.ldmatrix;
+  counters.shuffles += next.counters.shuffles;
+  counters.barriers += next.counters.barriers;
+  counters.asyncCopies += next.counters.asyncCopies;
+  counters.bankConflicts += next.counters.bankConflicts;
+  counters.elementLoads += next.counters.elementLoads;
+}
+
 std::string Report::getText() const {
   std::string text;
   for (const Finding &finding : findings)

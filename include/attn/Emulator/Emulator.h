@@ -73,6 +73,8 @@ struct Report {
   Counters counters;
 
   bool has(Detector detector) const;
+  /// Adds what a launch that followed this one reports.
+  void append(const Report &next);
   /// All findings, a line each.
   std::string getText() const;
 };

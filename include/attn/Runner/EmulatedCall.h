@@ -12,10 +12,12 @@ namespace attn {
 class EmulatedCall {
 public:
   /// `device` holds the kernel. All must outlive the call.
-  EmulatedCall(const EmulatedModule &device, const KernelSignature &signature, Arguments &arguments);
+  /// `workers` are the multiprocessors that the kernel is told of.
+  EmulatedCall(const EmulatedModule &device, const KernelSignature &signature, Arguments &arguments,
+               int32_t workers = 1);
 
-  /// Calls the kernel once through its C interface and returns what the emulator saw, nothing where there was no block
-  /// to run. Fails where the kernel refuses the call, and where no chip takes the launch.
+  /// Calls the kernel once through its C interface and returns what the emulator saw in all its launches, nothing where
+  /// there was no block to run. Fails where the kernel refuses the call, and where no chip takes the launch.
   llvm::Expected<std::optional<emulator::Report>> runOnce(const LoadedKernel &kernel, emulator::Landing landing,
                                                           uint64_t seed);
 
@@ -32,6 +34,12 @@ private:
   const EmulatedModule &device;
   const KernelSignature &signature;
   Arguments &arguments;
+  int32_t workers;
+  std::vector<char> workspace;
+  /// Blocks of each launch of the call, and threads of a block.
+  std::vector<std::pair<int32_t, int32_t>> launches;
+  /// Shared memory of a block of any of them, at most.
+  int64_t sharedBytes = 0;
   /// Of the launch that is under way.
   emulator::LaunchOptions options;
   std::optional<emulator::Report> report;

@@ -101,7 +101,7 @@ LogicalResult FragmentConverter::convert(Operation *op) {
   loc = op->getLoc();
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
       .Case<scf::ForallOp, scf::ForOp, scf::IfOp, linalg::GenericOp, linalg::FillOp, tensor::ExtractSliceOp,
-            tensor::ExtractOp, OnlineOp, FinalizeOp>([&](auto typed) { return convert(typed); })
+            tensor::ExtractOp, OnlineOp, FinalizeOp, MergeOp>([&](auto typed) { return convert(typed); })
       .Case<bufferization::ToTensorOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp>(
           [&](Operation *view) { return convertView(view); })
       .Case([&](tensor::DimOp dim) {
@@ -117,7 +117,21 @@ LogicalResult FragmentConverter::convert(Operation *op) {
         packs[insert.getResult()] = OperandView(it->second);
         return success();
       })
-      .Case<tensor::EmptyOp, bufferization::MaterializeInDestinationOp>([](Operation *) { return success(); })
+      .Case([&](NumSplitsOp splits) {
+        b.clone(*splits, values);
+        return success();
+      })
+      .Case([&](tensor::EmptyOp empty) {
+        // Scratch is not made; the states of parts of the keys are.
+        ValueRange sizes = empty.getDynamicSizes();
+        if (sizes.size() == 1 && sizes[0].getDefiningOp<NumSplitsOp>() && isa<scf::ForallOp>(empty->getParentOp())) {
+          RankedTensorType type = empty.getType();
+          auto memory = MemRefType::get(type.getShape(), type.getElementType());
+          values.map(empty.getResult(), memref::AllocOp::create(b, loc, memory, get(sizes)).getResult());
+        }
+        return success();
+      })
+      .Case([](bufferization::MaterializeInDestinationOp) { return success(); })
       .Default([&](Operation *other) -> LogicalResult {
         bool isScalar = isa_and_present<arith::ArithDialect, affine::AffineDialect, math::MathDialect,
                                         memref::MemRefDialect, cf::ControlFlowDialect>(other->getDialect()) &&
@@ -163,6 +177,10 @@ LogicalResult FragmentConverter::convert(tensor::ExtractSliceOp op) {
     packs[op.getResult()] = OperandView(it->second);
     return success();
   }
+  if (Value state = onlyStates.lookup(tensor)) {
+    values.map(op.getResult(), state);
+    return success();
+  }
   Value source = values.lookupOrNull(tensor);
   if (!source)
     return success(); // of a scratch tile that is not made
@@ -195,7 +213,7 @@ LogicalResult FragmentConverter::convert(tensor::ExtractOp op) {
 }
 
 LogicalResult FragmentConverter::convert(linalg::FillOp op) {
-  if (getRole(op) != "init" && getRole(op) != "redo")
+  if (getRole(op) != "init" && getRole(op) != "redo" && getRole(op) != "merge")
     return success(); // of a scratch tile that is not made
   auto type = cast<fragment::TileType>(getType(op.getResult(0).getType()));
   values.map(op.getResult(0), fragment::SplatOp::create(b, loc, type, get(op.getInputs().front())).getResult());
@@ -265,6 +283,8 @@ LogicalResult FragmentConverter::convert(scf::ForOp op) {
 }
 
 LogicalResult FragmentConverter::convert(scf::IfOp op) {
+  if (merges.contains(op))
+    return convertMerge(op);
   SmallVector<Type> types = llvm::map_to_vector(op.getResultTypes(), [&](Type type) { return getType(type); });
   bool hasElse = !op.getElseRegion().empty();
   auto branch = scf::IfOp::create(b, loc, types, get(op.getCondition()), /*addThenBlock=*/true, hasElse);
@@ -284,6 +304,8 @@ LogicalResult FragmentConverter::convert(scf::IfOp op) {
 }
 
 LogicalResult FragmentConverter::convert(scf::ForallOp op) {
+  if (op->hasAttr(kSplitName))
+    return convertParts(op);
   auto remap = [&](ArrayRef<OpFoldResult> range) {
     return llvm::map_to_vector(range, [&](OpFoldResult value) { return get(value); });
   };

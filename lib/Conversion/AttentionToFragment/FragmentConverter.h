@@ -53,11 +53,20 @@ private:
   llvm::LogicalResult convert(mlir::tensor::ExtractOp op);
   llvm::LogicalResult convert(OnlineOp op);
   llvm::LogicalResult convert(FinalizeOp op);
+  llvm::LogicalResult convert(MergeOp op);
   llvm::LogicalResult convertView(mlir::Operation *op);
 
   // attn.online, in two ways.
   llvm::LogicalResult convertOnTensorCores(OnlineOp op);
   llvm::LogicalResult convertKeyByKey(OnlineOp op);
+
+  // Keys divided among blocks.
+  /// The loop over parts; what comes behind it where there is one part is done in it.
+  llvm::LogicalResult convertParts(mlir::scf::ForallOp op);
+  /// What comes behind the loop where there are several.
+  llvm::LogicalResult convertMerge(mlir::scf::IfOp op);
+  /// What `part` has of `memory`, whose first dimension are the parts.
+  mlir::Value getPart(mlir::Value memory, mlir::Value part, llvm::ArrayRef<int64_t> shape);
 
   // What became of values.
   /// A number, a view or a fragment.
@@ -94,6 +103,10 @@ private:
   /// Scratch tiles that are not made: where their elements lie instead, and which dimension of the scratch each
   /// dimension of that view is.
   llvm::DenseMap<mlir::Value, OperandView> packs;
+  /// While the end of an only part is converted: the tensors over all parts, and its state.
+  llvm::DenseMap<mlir::Value, mlir::Value> onlyStates;
+  /// Choices whose one half is done already.
+  llvm::DenseSet<mlir::Operation *> merges;
   /// Shared memory of Q, K and V; null where products are not on tensor cores.
   mlir::Value queries, keys, valuesShared;
 };

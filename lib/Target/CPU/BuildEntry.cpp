@@ -180,6 +180,22 @@ static void buildCountReset(EntryBuilder &entry, const KernelSignature &signatur
   b.setInsertionPointToEnd(next);
 }
 
+Value attn::buildWorkspaceCheck(EntryBuilder &entry, const KernelSignature &signature, Value workers, Value scratch,
+                                Value bytes, Block *exit) {
+  OpBuilder &b = entry.b;
+  Location loc = entry.loc;
+  Value workers64 = LLVM::ZExtOp::create(b, loc, b.getI64Type(), workers);
+  Value needed = LLVM::AddOp::create(b, loc, LLVM::MulOp::create(b, loc, workers64, entry.i64(getSlotBytes(signature))),
+                                     entry.i64(getSharedBytes(signature) + kWorkspaceAlignment - 1));
+  Value tooSmall = entry.compare(LLVM::ICmpPredicate::ult, bytes, needed);
+  entry.exitIf(entry.either(entry.isNull(scratch), tooSmall), exit, ATTN_ERROR_WORKSPACE);
+  // Up to the next multiple of the alignment; the slack for it is part of NAME_workspace_size().
+  Value address = LLVM::PtrToIntOp::create(b, loc, b.getI64Type(), scratch);
+  Value negated = LLVM::SubOp::create(b, loc, entry.i64(0), address);
+  Value skip = LLVM::AndOp::create(b, loc, negated, entry.i64(kWorkspaceAlignment - 1));
+  return LLVM::GEPOp::create(b, loc, entry.getPointer(), b.getI8Type(), scratch, LLVM::GEPArg(skip));
+}
+
 LLVM::LLVMFuncOp attn::buildEntry(OpBuilder &b, KernelFunctions &kernel, ArrayRef<LLVM::LLVMFuncOp> bodies) {
   OpBuilder::InsertionGuard guard(b);
   const KernelSignature &signature = kernel.signature;
@@ -236,7 +252,6 @@ LLVM::LLVMFuncOp attn::buildEntry(OpBuilder &b, KernelFunctions &kernel, ArrayRe
 
   if (bodies.empty()) {
     Value blocks = LLVM::CallOp::create(b, loc, kernel.tasks, flat).getResult();
-    entry.exitIf(entry.compare(LLVM::ICmpPredicate::slt, blocks, entry.i64(1)), exit, ATTN_OK);
     buildLaunch(entry, kernel, call, blocks, flat, exit);
     return function;
   }
@@ -244,18 +259,8 @@ LLVM::LLVMFuncOp attn::buildEntry(OpBuilder &b, KernelFunctions &kernel, ArrayRe
   entry.exitIf(entry.compare(LLVM::ICmpPredicate::slt, workers, entry.i32(1)), exit, ATTN_ERROR_WORKERS);
   Value scratch = entry.loadMember(call, callType, {2}, entry.getPointer());
   if (signature.workspaceBytes > 0 || signature.sharedBytes > 0) {
-    Value workers64 = LLVM::ZExtOp::create(b, loc, b.getI64Type(), workers);
-    Value needed =
-        LLVM::AddOp::create(b, loc, LLVM::MulOp::create(b, loc, workers64, entry.i64(getSlotBytes(signature))),
-                            entry.i64(getSharedBytes(signature) + kWorkspaceAlignment - 1));
     Value bytes = entry.loadMember(call, callType, {3}, b.getI64Type());
-    Value tooSmall = entry.compare(LLVM::ICmpPredicate::ult, bytes, needed);
-    entry.exitIf(entry.either(entry.isNull(scratch), tooSmall), exit, ATTN_ERROR_WORKSPACE);
-    // Up to the next multiple of the alignment; the slack for it is part of NAME_workspace_size().
-    Value address = LLVM::PtrToIntOp::create(b, loc, b.getI64Type(), scratch);
-    Value negated = LLVM::SubOp::create(b, loc, entry.i64(0), address);
-    Value skip = LLVM::AndOp::create(b, loc, negated, entry.i64(kWorkspaceAlignment - 1));
-    scratch = LLVM::GEPOp::create(b, loc, entry.getPointer(), b.getI8Type(), scratch, LLVM::GEPArg(skip));
+    scratch = buildWorkspaceCheck(entry, signature, workers, scratch, bytes, exit);
   }
   if (signature.sharedBytes > 0) {
     flat.truncate(numArguments);

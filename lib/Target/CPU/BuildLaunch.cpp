@@ -17,10 +17,11 @@ static LLVM::GlobalOp createConstant(EntryBuilder &entry, Operation *function, S
                                 /*alignment=*/16);
 }
 
-/// attn_gpu_call: version, padding, launch, device, stream, choose.
+/// attn_gpu_call: version, workers, launch, device, stream, choose, workspace, workspace_bytes.
 static LLVM::LLVMStructType getGpuCallType(EntryBuilder &entry) {
   Type i32 = entry.b.getI32Type(), ptr = entry.getPointer();
-  return LLVM::LLVMStructType::getLiteral(entry.b.getContext(), {i32, i32, ptr, ptr, ptr, ptr});
+  return LLVM::LLVMStructType::getLiteral(entry.b.getContext(),
+                                          {i32, i32, ptr, ptr, ptr, ptr, ptr, entry.b.getI64Type()});
 }
 
 /// attn_gpu_kernel: name, image, image_bytes, threads, shared_bytes, chip, is_ptx. The image and what is said of it are
@@ -57,12 +58,46 @@ static LLVM::GlobalOp createDescription(EntryBuilder &entry, KernelFunctions &ke
   return global;
 }
 
-void attn::buildLaunch(EntryBuilder &entry, KernelFunctions &kernel, Value call, Value tasks, ArrayRef<Value> flat,
+/// Appends the number of parts that keys are divided into, and where their states go; returns the number.
+static Value appendParts(EntryBuilder &entry, KernelFunctions &kernel, Value call, SmallVector<Value> &flat,
+                         Block *exit) {
+  OpBuilder &b = entry.b;
+  Location loc = entry.loc;
+  const KernelSignature &signature = kernel.signature;
+  LLVM::LLVMStructType callType = getGpuCallType(entry);
+  Value workers = entry.loadMember(call, callType, {1}, b.getI32Type());
+  entry.exitIf(entry.compare(LLVM::ICmpPredicate::slt, workers, entry.i32(0)), exit, ATTN_ERROR_WORKERS);
+  SmallVector<Value> arguments(flat);
+  arguments.push_back(LLVM::ZExtOp::create(b, loc, b.getI64Type(), workers));
+  Value splits = LLVM::CallOp::create(b, loc, kernel.splits, arguments).getResult();
+
+  // One worker divides nothing, and needs no memory.
+  Block *check = new Block, *next = new Block;
+  check->insertBefore(exit);
+  next->insertBefore(exit);
+  Value partials = next->addArgument(entry.getPointer(), loc), bytes = next->addArgument(b.getI64Type(), loc);
+  Value isAlone = entry.compare(LLVM::ICmpPredicate::slt, workers, entry.i32(2));
+  Value null = LLVM::ZeroOp::create(b, loc, entry.getPointer());
+  LLVM::CondBrOp::create(b, loc, isAlone, next, ValueRange{null, entry.i64(0)}, check, ValueRange{});
+  b.setInsertionPointToEnd(check);
+  Value scratch = entry.loadMember(call, callType, {6}, entry.getPointer());
+  Value room = entry.loadMember(call, callType, {7}, b.getI64Type());
+  scratch = buildWorkspaceCheck(entry, signature, workers, scratch, room, exit);
+  LLVM::BrOp::create(b, loc, ValueRange{scratch, room}, next);
+  b.setInsertionPointToEnd(next);
+  flat.append({splits, partials, partials, entry.i64(0), bytes, entry.i64(1)});
+  return splits;
+}
+
+void attn::buildLaunch(EntryBuilder &entry, KernelFunctions &kernel, Value call, Value tasks, SmallVector<Value> flat,
                        Block *exit) {
   OpBuilder &b = entry.b;
   Location loc = entry.loc;
-  DictionaryAttr launch = kernel.getLaunch();
   auto function = cast<LLVM::LLVMFuncOp>(exit->getParentOp());
+  Value splits;
+  if (kernel.splits)
+    splits = appendParts(entry, kernel, call, flat, exit);
+  entry.exitIf(entry.compare(LLVM::ICmpPredicate::slt, tasks, entry.i64(1)), exit, ATTN_OK);
 
   // Stack in the first block: anywhere else it would grow dynamically.
   SmallVector<Type> types = llvm::map_to_vector(flat, [](Value value) { return value.getType(); });
@@ -81,18 +116,28 @@ void attn::buildLaunch(EntryBuilder &entry, KernelFunctions &kernel, Value call,
     LLVM::StoreOp::create(b, loc, value, slot);
     LLVM::StoreOp::create(b, loc, slot, entry.member(addresses, addressesType, {int32_t(i)}));
   }
-  auto image = createConstant(entry, function, kernel.signature.getSymbol(kImageSuffix), StringRef("\0", 1));
-  auto global = createDescription(entry, kernel, function, launch, "kernel", image);
-  Value description = LLVM::AddressOfOp::create(b, loc, global);
-
   LLVM::LLVMStructType callType = getGpuCallType(entry);
   Value start = entry.loadMember(call, callType, {2}, entry.getPointer());
   entry.exitIf(entry.isNull(start), exit, ATTN_ERROR_NULL);
   Value device = entry.loadMember(call, callType, {3}, entry.getPointer());
   Value stream = entry.loadMember(call, callType, {4}, entry.getPointer());
-  Type ptr = entry.getPointer();
-  auto type = LLVM::LLVMFunctionType::get(b.getI32Type(), {ptr, ptr, b.getI64Type(), ptr, ptr});
-  Value status =
-      LLVM::CallOp::create(b, loc, type, ValueRange{start, device, description, tasks, addresses, stream}).getResult();
-  LLVM::BrOp::create(b, loc, ValueRange{status}, exit);
+  auto image = createConstant(entry, function, kernel.signature.getSymbol(kImageSuffix), StringRef("\0", 1));
+  auto launch = [&](LLVM::LLVMFuncOp which, StringRef suffix, Value blocks) -> Value {
+    auto attribute = which->getAttrOfType<DictionaryAttr>("attn.launch");
+    LLVM::GlobalOp global = createDescription(entry, kernel, function, attribute, suffix, image);
+    Value description = LLVM::AddressOfOp::create(b, loc, global);
+    Type ptr = entry.getPointer();
+    auto type = LLVM::LLVMFunctionType::get(b.getI32Type(), {ptr, ptr, b.getI64Type(), ptr, ptr});
+    return LLVM::CallOp::create(b, loc, type, ValueRange{start, device, description, blocks, addresses, stream})
+        .getResult();
+  };
+  if (!splits) {
+    LLVM::BrOp::create(b, loc, launch(kernel.task, "kernel", tasks), exit);
+    return;
+  }
+  // The second waits for the first: both are on one stream.
+  Value status = launch(kernel.task, "kernel", LLVM::MulOp::create(b, loc, tasks, splits));
+  entry.exitIf(entry.compare(LLVM::ICmpPredicate::ne, status, entry.i32(ATTN_OK)), exit, status);
+  entry.exitIf(entry.compare(LLVM::ICmpPredicate::slt, splits, entry.i64(2)), exit, ATTN_OK);
+  LLVM::BrOp::create(b, loc, launch(kernel.merge, "merge", tasks), exit);
 }

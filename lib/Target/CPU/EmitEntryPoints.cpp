@@ -29,7 +29,7 @@ static void setCommonAttributes(LLVM::LLVMFuncOp function) {
   function.setPassthroughAttr(b.getArrayAttr(passthrough));
 }
 
-/// `size_t NAME_workspace_size(int32_t workers)`: 0 for fewer than one worker.
+/// `size_t NAME_workspace_size(int32_t workers)`: 0 for fewer workers than need any.
 static void buildWorkspaceSize(OpBuilder &b, const KernelSignature &signature, Location loc) {
   OpBuilder::InsertionGuard guard(b);
   EntryBuilder entry(b, loc);
@@ -43,7 +43,8 @@ static void buildWorkspaceSize(OpBuilder &b, const KernelSignature &signature, L
                                       entry.i64(getSlotBytes(signature)));
     // Slack for a workspace that does not begin at a multiple of the alignment.
     Value all = LLVM::AddOp::create(b, loc, slots, entry.i64(getSharedBytes(signature) + kWorkspaceAlignment - 1));
-    Value none = entry.compare(LLVM::ICmpPredicate::slt, workers, entry.i32(1));
+    // One worker of a GPU divides nothing.
+    Value none = entry.compare(LLVM::ICmpPredicate::slt, workers, entry.i32(signature.isLaunched ? 2 : 1));
     bytes = LLVM::SelectOp::create(b, loc, none, bytes, all);
   }
   LLVM::ReturnOp::create(b, loc, bytes);
@@ -72,7 +73,7 @@ static FailureOr<KernelFunctions> findKernel(LLVM::LLVMFuncOp task, StringRef cp
   FailureOr<KernelSignature> signature = KernelSignature::get(task);
   if (failed(signature))
     return failure();
-  KernelFunctions kernel{std::move(*signature), task, nullptr, nullptr, nullptr, nullptr, {}, cpu.str()};
+  KernelFunctions kernel{std::move(*signature), task, nullptr, nullptr, nullptr, nullptr, nullptr, {}, cpu.str()};
 
   OpBuilder b(task.getContext());
   EntryBuilder entry(b, task.getLoc());
@@ -104,6 +105,11 @@ static FailureOr<KernelFunctions> findKernel(LLVM::LLVMFuncOp task, StringRef cp
     if (failed(find("splits", b.getI64Type(), kernel.splits)))
       return failure();
     taskArguments.append({i64, i64, pointer, pointer, i64, i64, i64});
+  }
+  if (kernel.getLaunch() && kernel.splits) {
+    kernel.merge = symbols.lookup<LLVM::LLVMFuncOp>(kernel.signature.getSymbol("merge"));
+    if (!kernel.merge || !kernel.merge->hasAttr("attn.launch"))
+      return task.emitError() << "needs the kernel '" << kernel.signature.getSymbol("merge") << "'";
   }
   taskArguments.append({pointer, pointer, i64, i64, i64});
   if (!kernel.getLaunch() && failed(expect(task, none, taskArguments)))
@@ -182,6 +188,8 @@ struct EmitEntryPoints : attn::impl::AttnEmitEntryPointsPassBase<EmitEntryPoints
           symbols.insert(&op);
       if (isLaunched)
         task.erase();
+      if (kernel->merge)
+        kernel->merge.erase();
     }
     for (auto function : module.getOps<LLVM::LLVMFuncOp>())
       if (!function.isExternal())

@@ -132,9 +132,11 @@ FailureOr<KernelSignature> KernelSignature::get(Operation *op) {
   if (signature.partialBytes < 0 || signature.partialBytes % kWorkspaceAlignment != 0)
     return fail("expects partial states of a multiple of " + Twine(kWorkspaceAlignment) + " bytes, got " +
                 Twine(signature.partialBytes));
+  signature.isLaunched = dictionary.contains(kIsLaunchedName);
   if (signature.partialBytes > 0) {
-    int64_t privateBytes =
-        llvm::alignTo(signature.workspaceBytes, kWorkspaceAlignment) + kPartialsHeaderBytes + signature.partialBytes;
+    int64_t privateBytes = signature.isLaunched ? 0
+                                                : llvm::alignTo(signature.workspaceBytes, kWorkspaceAlignment) +
+                                                      kPartialsHeaderBytes + signature.partialBytes;
     signature.workspaceBytes = privateBytes + getSharedBytes(signature.partialBytes);
   }
 

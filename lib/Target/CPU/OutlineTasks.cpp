@@ -11,7 +11,8 @@
 // Where the keys of an iteration are divided (attn.num_splits, and a loop over the parts inside), a task is one part of
 // one iteration: NAME_task(arguments.., iteration, part, parts, partials, scratch). `partials` is what the parts of an
 // iteration share; the last of them to be done merges their states and finishes. NAME_splits(arguments.., workers) is
-// the number of parts.
+// the number of parts. Of a plan for a GPU, whose blocks do not wait for each other, the task is the part alone;
+// NAME_merge, with the same arguments, is what follows when all parts are done.
 #include "attn-c/Abi.h"
 #include "attn/Dialect/Attention/IR/AttentionAttributes.h"
 #include "attn/Target/CPU/KernelSignature.h"
@@ -251,6 +252,19 @@ LogicalResult takeOnePart(scf::ForallOp parts, Value part, Value numParts, Value
   return success();
 }
 
+/// As takeOnePart(), without what follows.
+LogicalResult takePartAlone(scf::ForallOp parts, Value part) {
+  IRRewriter rewriter(parts);
+  if (parts.getNumResults() || parts.getRank() != 1)
+    return parts.emitError("expects a bufferised loop over parts of the keys");
+  while (parts->getNextNode() != parts->getBlock()->getTerminator())
+    rewriter.eraseOp(parts->getBlock()->getTerminator()->getPrevNode());
+  rewriter.eraseOp(parts.getTerminator());
+  rewriter.inlineBlockBefore(parts.getBody(), parts, part);
+  rewriter.eraseOp(parts);
+  return success();
+}
+
 /// `suffix` of the functions of a stage: those of the first have no number.
 std::string getStageSuffix(StringRef suffix, size_t stage) {
   return stage == 0 ? suffix.str() : (suffix + "_" + Twine(stage)).str();
@@ -275,7 +289,14 @@ DictionaryAttr describe(OpBuilder &b, const Kernel &kernel, size_t stage) {
   return b.getDictionaryAttr(attributes);
 }
 
-LogicalResult createTask(OpBuilder &b, const Kernel &kernel, size_t stage) {
+/// Whether blocks of threads are tasks.
+bool isForGpu(const Kernel &kernel) {
+  auto plan = kernel.stages.front()->getAttrOfType<PlanAttr>(kPlanName);
+  return plan && plan.getWarps();
+}
+
+/// The task function of a stage, or, where `isMerge`, NAME_merge.
+LogicalResult createTask(OpBuilder &b, const Kernel &kernel, size_t stage, bool isMerge = false) {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(kernel.function);
   scf::ForallOp forall = kernel.stages[stage];
@@ -286,7 +307,7 @@ LogicalResult createTask(OpBuilder &b, const Kernel &kernel, size_t stage) {
   if (kernel.numSplits)
     extra.append({b.getIndexType(), b.getIndexType(), scratchType});
   extra.push_back(scratchType);
-  func::FuncOp task = createFunction(b, kernel, getStageSuffix("_task", stage), extra, {}, map);
+  func::FuncOp task = createFunction(b, kernel, isMerge ? "_merge" : getStageSuffix("_task", stage), extra, {}, map);
   task->setAttr(kPlanName, forall->getAttr(kPlanName));
   task->setAttr(kKernelAttrName, describe(b, kernel, stage));
   // Tasks count the last loop, the row tiles of one head, fastest and backwards: neighbours share their keys, and where
@@ -323,9 +344,16 @@ LogicalResult createTask(OpBuilder &b, const Kernel &kernel, size_t stage) {
     return forall.emitError("expects a loop over parts of the keys and a number of splits, or neither");
   forwardEqualYields(task);
   ValueRange arguments = task.getArguments().take_back(4);
-  for (scf::ForallOp loop : loops)
-    if (failed(takeOnePart(loop, arguments[0], arguments[1], arguments[2])))
+  for (scf::ForallOp loop : loops) {
+    if (isMerge) {
+      loop.erase();
+      continue;
+    }
+    LogicalResult taken = isForGpu(kernel) ? takePartAlone(loop, arguments[0])
+                                           : takeOnePart(loop, arguments[0], arguments[1], arguments[2]);
+    if (failed(taken))
       return failure();
+  }
   return success();
 }
 
@@ -399,6 +427,8 @@ struct OutlineTasks : impl::AttnOutlineTasksPassBase<OutlineTasks> {
         return signalPassFailure();
       for (size_t stage = 0; stage < kernel->stages.size(); ++stage) {
         if (failed(createTask(b, *kernel, stage)))
+          return signalPassFailure();
+        if (kernel->numSplits && isForGpu(*kernel) && failed(createTask(b, *kernel, stage, /*isMerge=*/true)))
           return signalPassFailure();
         if (kernel->numSplits)
           createSplits(b, *kernel);

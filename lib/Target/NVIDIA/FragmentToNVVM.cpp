@@ -54,13 +54,17 @@ struct LowerApproximateExp2 : OpConversionPattern<math::Exp2Op> {
   }
 };
 
-/// Gives each alloc its place, one after the other, and returns the bytes of all.
+/// Gives each alloc that is used its place, one after the other, and returns the bytes of all.
 int64_t placeShared(func::FuncOp function) {
   // Swizzles repeat every 1024 bytes.
   constexpr int64_t alignment = 1024;
   int64_t end = 0;
   Builder b(function.getContext());
   function.walk([&](fragment::AllocOp op) {
+    if (op->use_empty()) {
+      op.erase();
+      return;
+    }
     end = llvm::alignTo(end, alignment);
     op->setAttr(kOffsetName, b.getI64IntegerAttr(end));
     end += op.getShared().getType().getBytes();

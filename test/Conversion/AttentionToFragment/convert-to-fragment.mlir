@@ -91,3 +91,31 @@ func.func @cpu(%q: tensor<1x2x16x32xf32>, %k: tensor<1x2x?x32xf32>, %v: tensor<1
     {attn.plan = #attn.plan<online, rows_minor, rows = 16, keys = 32, lanes = 8, register_tile = [4, 2]>}
   return %out : tensor<1x2x16x32xf32>
 }
+
+// Keys divided among blocks: a part stores its state, or finishes where it is the only one; what follows merges.
+
+// CHECK-LABEL: func.func @divided
+//       CHECK:   %[[PARTS:.+]] = attn.num_splits
+//       CHECK:   scf.forall
+//       CHECK:     %[[ACC:.+]] = memref.alloc(%[[PARTS]]) : memref<?x16x32xf32>
+//       CHECK:     scf.forall (%[[PART:.+]]) in (%[[PARTS]])
+//       CHECK:       fragment.dot
+//       CHECK:       scf.if
+//       CHECK:         %[[SLOT:.+]] = memref.subview %[[ACC]][%[[PART]], 0, 0] [1, 16, 32]
+//       CHECK:         fragment.store %{{.+}}, %[[SLOT]] : <16x32xf32, accumulator>
+//       CHECK:       } else {
+//       CHECK:         fragment.store %{{.+}} : <16x32xf16, accumulator>
+//       CHECK:     } {attn.split}
+//       CHECK:     scf.if
+//       CHECK:       scf.for %[[I:.+]] = %{{.+}} to %[[PARTS]]
+//       CHECK:         memref.subview %[[ACC]][%[[I]], 0, 0] [1, 16, 32]
+//       CHECK:         %[[STATES:.+]]:4 = fragment.map
+//       CHECK:         fragment.map(%{{.+}}, %[[STATES]]#2, %[[STATES]]#3)
+//       CHECK:       fragment.store %{{.+}} : <16x32xf16, accumulator>
+//   CHECK-NOT:     } else {
+//       CHECK:   return
+func.func @divided(%q: tensor<1x8x1x32xf16>, %k: tensor<1x2x?x32xf16>, %v: tensor<1x2x?x32xf16>) -> tensor<1x8x1x32xf16> {
+  %out = attn.sdpa %q, %k, %v
+       : (tensor<1x8x1x32xf16>, tensor<1x2x?x32xf16>, tensor<1x2x?x32xf16>) -> tensor<1x8x1x32xf16>
+  return %out : tensor<1x8x1x32xf16>
+}

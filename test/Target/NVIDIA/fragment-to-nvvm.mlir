@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: attn-opt %s -pass-pipeline='builtin.module(gpu.module(attn-convert-fragment-to-nvvm,canonicalize,cse))' | FileCheck %s --enable-var-scope
 
-// Shared memory is placed one tile after the other, at multiples of 1024 bytes.
+// Shared memory is placed one tile after the other, at multiples of 1024 bytes; tiles that nobody uses have no place.
 
 // CHECK: llvm.mlir.global external @attn_shared() {addr_space = 3 : i32, alignment = 1024 : i64} : !llvm.array<0 x i8>
 
@@ -10,7 +10,7 @@ gpu.module @device {
   // arrive as zeros.
 
   // CHECK-LABEL: func.func @fetch
-  //  CHECK-SAME:   attn.launch = {shared_bytes = 2048 : i64, threads = 32 : i64}
+  //  CHECK-SAME:   attn.launch = {shared_bytes = 1024 : i64, threads = 32 : i64}
   //       CHECK:   arith.andi %{{.+}}, %c15_i64
   //       CHECK:   scf.if
   // CHECK-COUNT-2:   nvvm.cp.async.shared.global %{{.+}}, %{{.+}}, 16, cache = cg, %{{.+}}

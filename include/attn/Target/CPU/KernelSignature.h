@@ -5,6 +5,7 @@
 #define ATTN_TARGET_CPU_KERNELSIGNATURE_H
 
 #include "attn/Support/ElementType.h"
+#include "attn/Support/KernelAttributes.h"
 
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/Operation.h"
@@ -29,9 +30,6 @@ constexpr llvm::StringLiteral kImageSuffix = "image", kDescriptionSuffix = "_inf
 /// Scratch, buffers and partial states start at multiples of this many bytes: a cache line, and the widest vector.
 constexpr int64_t kWorkspaceAlignment = 64;
 
-/// What the parts of one row tile share begins with the number of those that are done: a cache line of its own.
-constexpr int64_t kPartialsHeaderBytes = 64;
-
 /// Row tiles times parts of their keys are at most so many for each worker, wherever keys are divided.
 constexpr int64_t kMostPartsPerWorker = 5;
 
@@ -55,12 +53,15 @@ struct KernelArgument {
 /// A kernel as a C caller sees it.
 struct KernelSignature {
   std::string name;
-  /// Scratch of one worker, in bytes; 0 when the kernel needs none. Its share of the partial states is part of it.
+  /// Scratch of one worker (of a GPU: of what it runs at a time), in bytes; 0 when the kernel needs none. Its share of
+  /// the partial states is part of it.
   int64_t workspaceBytes = 0;
   /// Where keys may be divided among workers: the state of one part of a row tile, in bytes; else 0.
   int64_t partialBytes = 0;
   /// Memory for what stages hand to later ones, shared by all workers, in bytes.
   int64_t sharedBytes = 0;
+  /// Whether it is a kernel of a GPU, whose workers have no scratch of their own.
+  bool isLaunched = false;
   /// Parallel loops, one after the other.
   int64_t stages = 1;
   /// Inputs, those that are written in place too, and scalars in order, then outputs.

@@ -30,10 +30,14 @@ def AttnOutlineKernelsPass : Pass<"attn-outline-kernels", "::mlir::ModuleOp"> {
   let description = [{
     **Takes** task functions `@NAME_task(args.., task, scratch)` whose `attn.plan` has `warps`. **Leaves** for each a
     `gpu.module @NAME_device` with `func.func @NAME_kernel(args..)`, where the number of the block is that of the task; of
-    the task function its declaration; on both `attn.launch = {kernel, threads}`. **Fails** where scratch is used.
+    the task function its declaration; on both `attn.launch = {kernel, threads}`. Of a task whose keys are divided
+    (`@NAME_task(args.., task, part, parts, partials, scratch)`, and `@NAME_merge` alike) there are two,
+    `@NAME_kernel(args.., parts, partials)`, one block for each part, and `@NAME_merge_kernel`, one for each task, where
+    `partials` holds the states of the parts of all tasks. **Fails** where scratch is used.
     (example: test/Target/NVIDIA/outline-kernels.mlir)
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect", "::mlir::NVVM::NVVMDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect", "::mlir::memref::MemRefDialect",
+                           "::mlir::NVVM::NVVMDialect"];
 }
 
 def AttnPipelineFetchesPass : Pass<"attn-pipeline-fetches", "::mlir::func::FuncOp"> {

@@ -134,11 +134,13 @@ FailureOr<PlanChoice> Planner::run() {
 
 /// Rows of a product of fragments; columns of one, and what a fragment pads D, Dv and keys to.
 static constexpr int64_t kFragmentRows = 16, kFragmentColumns = 8, kFragmentDepth = 16;
-/// Groups of 32 threads that share K and V of a tile, and the largest head size: acc has Dv / 2 registers of the 255
-/// that a thread may have, a score tile keys / 2.
-static constexpr int64_t kWarps = 4, kMostHeadSize = 256;
+/// Groups of 32 threads that share K and V of a tile, at most, and the largest head size: acc has Dv / 2 registers of
+/// the 255 that a thread may have, a score tile keys / 2.
+static constexpr int64_t kMostWarps = 4, kMostHeadSize = 256;
 /// Head sizes up to which a tile has the larger number of keys. Beyond it, acc and scores together would spill.
 static constexpr int64_t kManyKeys = 64, kFewKeys = 32, kManyKeysHeadSize = 128;
+/// The same of a warp by itself, whose lanes fetch the whole tile: 32 copies each are addresses enough to spill.
+static constexpr int64_t kManyKeysHeadSizeAlone = 64;
 
 /// A GPU: warps of 16 rows each.
 FailureOr<PlanAttr> Planner::planFragments() {
@@ -168,8 +170,14 @@ FailureOr<PlanAttr> Planner::planFragments() {
   }
   because("precision", stringifyPrecision(precision), reason);
   because("lanes", 32, "threads of a warp");
-  int64_t rows = kFragmentRows * kWarps;
-  because("rows", rows, llvm::formatv("{0} warps x {1} rows of a fragment", kWarps, kFragmentRows));
+  // Decoding: the query heads of a group are rows of one tile, and read K and V once. Warps without rows would only
+  // wait.
+  int64_t warps = kMostWarps;
+  bool fewRows = !ShapedType::isDynamic(queryRows) && queryRows <= kFragmentRows * kMostWarps;
+  if (fewRows)
+    warps = std::max<int64_t>(llvm::divideCeil(queryRows, kFragmentRows), 1);
+  int64_t rows = kFragmentRows * warps;
+  because("rows", rows, llvm::formatv("{0} warps x {1} rows of a fragment", warps, kFragmentRows));
   because("register_tile", llvm::formatv("[{0}, {1}]", kFragmentRows, kFragmentColumns).str(),
           "the sums of one product of fragments");
 
@@ -181,7 +189,8 @@ FailureOr<PlanAttr> Planner::planFragments() {
   auto getSharedBytes = [&](int64_t keys, int64_t stages) {
     return rows * getRowBytes(headSize) + stages * keys * (getRowBytes(headSize) + getRowBytes(valueSize));
   };
-  int64_t keys = std::max(headSize, valueSize) > kManyKeysHeadSize ? kFewKeys : kManyKeys, stages = 2;
+  int64_t manyKeysHeadSize = warps == 1 ? kManyKeysHeadSizeAlone : kManyKeysHeadSize;
+  int64_t keys = std::max(headSize, valueSize) > manyKeysHeadSize ? kFewKeys : kManyKeys, stages = 2;
   if (precision == Precision::Accumulator) {
     stages = 0;
     because("keys", keys, "keys between two looks at the mask: each is multiplied by itself");
@@ -189,7 +198,7 @@ FailureOr<PlanAttr> Planner::planFragments() {
   } else {
     because("keys", keys,
             llvm::formatv("D and Dv of at most {0}: {1}, else {2}: {3} registers of acc and {4} of scores a thread",
-                          kManyKeysHeadSize, kManyKeys, kFewKeys, valueSize / 2, keys / 2));
+                          manyKeysHeadSize, kManyKeys, kFewKeys, valueSize / 2, keys / 2));
     if (getSharedBytes(keys, stages) > target.sharedBytes)
       stages = 1;
     if (getSharedBytes(keys, stages) > target.sharedBytes)
@@ -199,9 +208,16 @@ FailureOr<PlanAttr> Planner::planFragments() {
             llvm::formatv("Q, and K and V of {0} tiles, are {1} bytes <= {2} of shared memory", stages,
                           getSharedBytes(keys, stages), target.sharedBytes));
   }
-  because("warps", kWarps, "they share each tile of K and V");
+  because("warps", warps,
+          fewRows ? llvm::formatv("for {0} query rows", queryRows).str() : "they share each tile of K and V");
+  // Of more rows there are blocks enough, and what merges would cost registers.
+  int64_t split = 0;
+  if (fewRows)
+    split = planSplit(rows, keys, kFewestPartTiles * keys, llvm::formatv("{0} key tiles", kFewestPartTiles).str());
+  else
+    because("split", split, "many rows make blocks enough");
   return PlanAttr::get(op.getContext(), Algorithm::Online, Orientation::RowsMajor, rows, /*shortRows=*/0, keys,
-                       /*lanes=*/32, {kFragmentRows, kFragmentColumns}, precision, /*splitKeys=*/0, kWarps, stages);
+                       /*lanes=*/32, {kFragmentRows, kFragmentColumns}, precision, split, warps, stages);
 }
 
 /// Whether the function of `op` has other parallel loops.

@@ -31,3 +31,37 @@ func.func @f32(%q: tensor<1x2x?x64xf32>, %k: tensor<1x2x?x64xf32>, %v: tensor<1x
     : (tensor<1x2x?x64xf32>, tensor<1x2x?x64xf32>, tensor<1x2x?x64xf32>) -> tensor<1x2x?x64xf32>
   return %out : tensor<1x2x?x64xf32>
 }
+
+// Decoding: the heads of a group are the rows of one warp, whose lanes fetch fewer keys where D is large, and keys are
+// divided. So are those of 20 rows of one head; of 65 they are not.
+// CHECK-LABEL: func.func @decode
+//       CHECK:   rows = 16, keys = 64 split 128, {{.+}} warps = 1, stages = 2>
+func.func @decode(%q: tensor<1x8x1x64xf16>, %k: tensor<1x2x?x64xf16>, %v: tensor<1x2x?x64xf16>) -> tensor<1x8x1x64xf16> {
+  %out = attn.sdpa %q, %k, %v
+    : (tensor<1x8x1x64xf16>, tensor<1x2x?x64xf16>, tensor<1x2x?x64xf16>) -> tensor<1x8x1x64xf16>
+  return %out : tensor<1x8x1x64xf16>
+}
+// CHECK-LABEL: func.func @decode_large
+//       CHECK:   rows = 16, keys = 32 split 64, {{.+}} warps = 1, stages = 2>
+func.func @decode_large(%q: tensor<1x8x1x128xf16>, %k: tensor<1x2x?x128xf16>, %v: tensor<1x2x?x128xf16>)
+    -> tensor<1x8x1x128xf16> {
+  %out = attn.sdpa %q, %k, %v
+    : (tensor<1x8x1x128xf16>, tensor<1x2x?x128xf16>, tensor<1x2x?x128xf16>) -> tensor<1x8x1x128xf16>
+  return %out : tensor<1x8x1x128xf16>
+}
+// CHECK-LABEL: func.func @some_rows
+//       CHECK:   rows = 32, keys = 64 split 128, {{.+}} warps = 2, stages = 2>
+func.func @some_rows(%q: tensor<1x2x20x128xf16>, %k: tensor<1x2x?x128xf16>, %v: tensor<1x2x?x128xf16>)
+    -> tensor<1x2x20x128xf16> {
+  %out = attn.sdpa %q, %k, %v
+    : (tensor<1x2x20x128xf16>, tensor<1x2x?x128xf16>, tensor<1x2x?x128xf16>) -> tensor<1x2x20x128xf16>
+  return %out : tensor<1x2x20x128xf16>
+}
+// CHECK-LABEL: func.func @many_rows
+//       CHECK:   rows = 64, keys = 64, lanes
+func.func @many_rows(%q: tensor<1x2x65x64xf16>, %k: tensor<1x2x?x64xf16>, %v: tensor<1x2x?x64xf16>)
+    -> tensor<1x2x65x64xf16> {
+  %out = attn.sdpa %q, %k, %v
+    : (tensor<1x2x65x64xf16>, tensor<1x2x?x64xf16>, tensor<1x2x?x64xf16>) -> tensor<1x2x65x64xf16>
+  return %out : tensor<1x2x65x64xf16>
+}

@@ -15,7 +15,7 @@ int main(void) {
     puts(attn_cuda_message());
     return 1;
   }
-  attn_gpu_call call = {ATTN_ABI_VERSION, 0, attn_cuda_launch, device, NULL, NULL};
+  attn_gpu_call call = {ATTN_ABI_VERSION, 0, attn_cuda_launch, device, NULL, NULL, NULL, 0};
   printf("%s\n", attend_description());
   printf("without call: %d\n", attend(NULL, &view, &view, &view, &view));
   printf("without choose: %d\n", attend(&call, &view, &view, &view, &view));

@@ -15,8 +15,11 @@ int cuInit(unsigned flags) { return (int)flags; }
 int cuDeviceGetCount(int *count) { return *count = 1, 0; }
 int cuDeviceGet(int *device, int index) { return *device = index, 0; }
 int cuDeviceGetAttribute(int *value, int attribute, int device) {
-  *value = attribute == 75 ? get("FAKE_CHIP") / 10 : attribute == 76 ? get("FAKE_CHIP") % 10 : get("FAKE_SHARED");
-  return device != 0 || (attribute != 75 && attribute != 76 && attribute != 97);
+  *value = attribute == 75   ? get("FAKE_CHIP") / 10
+           : attribute == 76 ? get("FAKE_CHIP") % 10
+           : attribute == 16 ? 7
+                             : get("FAKE_SHARED");
+  return device != 0 || (attribute != 75 && attribute != 76 && attribute != 97 && attribute != 16);
 }
 int cuDevicePrimaryCtxRetain(void **context, int device) { return *context = NULL, device; }
 int cuDevicePrimaryCtxRelease_v2(int device) { return device; }

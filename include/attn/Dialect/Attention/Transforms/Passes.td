@@ -64,7 +64,8 @@ def AttnSelectPlanPass : InterfacePass<"attn-select-plan", "::mlir::FunctionOpIn
       a tile's operands would not fit half of L2.
     * `precision`: bf16 where the machine multiplies pairs of bf16, Q, K and V hold them, D is even and the similarity is
       their product.
-    With `shared-bytes` the plan is one for a GPU: a block of 4 warps has 64 rows; K and V of two key tiles (one, where
+    With `shared-bytes` the plan is one for a GPU: a block of 4 warps has 64 rows, one of few rows (decoding) as many
+    warps of 16 rows as they fill, and `split`; K and V of two key tiles (one, where
     two have no room) lie in shared memory; 64 keys, 32 where D or Dv is above 128. f16 and bf16 are multiplied by tensor
     cores, f32 and other similarities by the threads, key by key. **Fails** there for D or Dv above 256, f64, and results
     other than out, lse and max.
