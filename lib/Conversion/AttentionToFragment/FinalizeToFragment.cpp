@@ -36,13 +36,9 @@ LogicalResult FragmentConverter::convert(FinalizeOp op) {
     auto accType = cast<fragment::TileType>(acc.getType());
     auto scaled = fragment::MapOp::create(b, loc, TypeRange(accType.withElementType(type)), {acc, finish.getResult(0)},
                                           [&](OpBuilder &b, Location loc, ValueRange elements, Value, Value) {
-                                            // A row without keys is 0 even where acc is not: a masked row of V may have
-                                            // left a NaN there.
-                                            Value zero = arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0));
-                                            Value isEmpty = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ,
-                                                                                  elements[1], zero);
-                                            Value product = arith::MulFOp::create(b, loc, elements[0], elements[1]);
-                                            Value value = arith::SelectOp::create(b, loc, isEmpty, zero, product);
+                                            // Of a row without keys acc is 0, whatever masked rows of V hold: sums that
+                                            // are not finite were done again with selections (KeyLoops.cpp).
+                                            Value value = arith::MulFOp::create(b, loc, elements[0], elements[1]);
                                             if (type != b.getF32Type())
                                               value = arith::TruncFOp::create(b, loc, type, value);
                                             return SmallVector<Value>{value};
