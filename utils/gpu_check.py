@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Runs on a GPU what the tests run in the emulator: the calls of test/Integration/GPU/emulated.test, judged by float64.
+"""Runs on a GPU what the tests run in the emulator: the calls of emulated.test and decode.test in
+test/Integration/GPU, judged by float64.
 
 Needs a GPU with its driver, and a build tree; neither CUDA's toolkit nor a network. With compute-sanitizer on PATH each
 call is made under it as well. Usage: gpu_check.py [--chip sm_80]        (attn-run on PATH)
@@ -17,8 +18,8 @@ TESTS = pathlib.Path(__file__).parent.parent / "test/Integration/GPU"
 
 
 def read_calls():
-    """The attn-run commands of the test, as argument lists."""
-    text = (TESTS / "emulated.test").read_text()
+    """The attn-run commands of the tests, as argument lists."""
+    text = "".join((TESTS / name).read_text() for name in ("emulated.test", "decode.test"))
     text = re.sub(r"\\\nRUN:", " ", text)
     for line in re.findall(r"^RUN: (attn-run .*?)\|", text, flags=re.MULTILINE):
         arguments = shlex.split(line.replace("%S", str(TESTS)))

@@ -74,6 +74,9 @@ int getSource(ShuffleKind kind, uint32_t lane, uint32_t offset, uint32_t clampAn
   return isValid ? source : -1;
 }
 
+/// The bits of an f32 that a tf32 has.
+constexpr uint32_t kTf32Bits = 0xffffe000;
+
 } // namespace
 
 extern "C" {
@@ -218,6 +221,51 @@ static void attn_emu_mma(int32_t isBf16, const uint32_t *a, const uint32_t *b, c
   });
 }
 
+// As attn_emu_mma for 16x8 A and 8x8 B of tf32, one element a register. The 13 bits that tf32 lacks are not looked at.
+static void attn_emu_mma_tf32(const uint32_t *a, const uint32_t *b, const float *c, float *d, Site site) {
+  Machine &m = Machine::get();
+  Fragments mine{a, b, c, d};
+  m.gather("mma.sync", m.getFullMask(), /*aligned=*/true, site, &mine, [&](const void *const *lanes) {
+    if (m.getFullMask() != ~0u)
+      m.fail(Detector::Divergence, site, "expects a whole warp");
+    ++m.counters().mma;
+    auto toFloat = [](uint32_t bits) {
+      bits &= kTf32Bits;
+      float value;
+      std::memcpy(&value, &bits, sizeof(value));
+      return value;
+    };
+    float matA[16][8], matB[8][8];
+    for (int lane = 0; lane < 32; ++lane) {
+      auto *from = static_cast<const Fragments *>(lanes[lane]);
+      int group = lane / 4, place = lane % 4;
+      for (int reg = 0; reg < 4; ++reg)
+        matA[group + 8 * (reg % 2)][place + 4 * (reg / 2)] = toFloat(from->a[reg]);
+      for (int reg = 0; reg < 2; ++reg)
+        matB[group][place + 4 * reg] = toFloat(from->b[reg]);
+    }
+    for (int lane = 0; lane < 32; ++lane) {
+      auto *to = static_cast<const Fragments *>(lanes[lane]);
+      for (int element = 0; element < 4; ++element) {
+        int row = lane / 4 + 8 * (element / 2), column = 2 * (lane % 4) + element % 2;
+        double sum = to->c[element];
+        for (int k = 0; k < 8; ++k)
+          sum += double(matA[row][k]) * matB[column][k];
+        to->d[element] = float(sum);
+      }
+    }
+  });
+}
+
+// cvt.rna.tf32.f32: to nearest, ties away from zero; a NaN becomes the one that the instruction gives.
+static uint32_t attn_emu_cvt_rna_tf32(float value) {
+  uint32_t bits;
+  std::memcpy(&bits, &value, sizeof(bits));
+  if (std::isnan(value))
+    return 0x7fffffff;
+  return std::isinf(value) ? bits : (bits + (~kTf32Bits >> 1) + 1) & kTf32Bits;
+}
+
 static void attn_emu_cp_async(void *destination, const void *source, int32_t bytes, int32_t sourceBytes, Site site) {
   Machine &m = Machine::get();
   m.interrupt();
@@ -262,6 +310,7 @@ std::vector<Symbol> getSymbols() {
   return {
       ATTN_EMU_SYMBOL(attn_emu_access),
       ATTN_EMU_SYMBOL(attn_emu_barrier),
+      ATTN_EMU_SYMBOL(attn_emu_cvt_rna_tf32),
       ATTN_EMU_SYMBOL(attn_emu_cp_async),
       ATTN_EMU_SYMBOL(attn_emu_cp_async_commit),
       ATTN_EMU_SYMBOL(attn_emu_cp_async_wait),
@@ -269,6 +318,7 @@ std::vector<Symbol> getSymbols() {
       ATTN_EMU_SYMBOL(attn_emu_ex2_ftz),
       ATTN_EMU_SYMBOL(attn_emu_ldmatrix),
       ATTN_EMU_SYMBOL(attn_emu_mma),
+      ATTN_EMU_SYMBOL(attn_emu_mma_tf32),
       ATTN_EMU_SYMBOL(attn_emu_rcp_ftz),
       ATTN_EMU_SYMBOL(attn_emu_register),
       ATTN_EMU_SYMBOL(attn_emu_shared),

@@ -280,6 +280,120 @@ TEST(Instruction, MmaM16N8K16) {
   }
 }
 
+// PTX ISA 9.7.14.5.7, fragments of mma.m16n8k8 with tf32: with groupID = laneid >> 2 and t = laneid % 4,
+//   a_i: row = groupID for i in {0,2}, else groupID + 8; column = t for i < 2, else t + 4
+//   b_i: row = t for i = 0, else t + 4; column = groupID
+//   c_i: row = groupID for i < 2, else groupID + 8; column = t * 2 + (i & 1)
+// and 9.7.9.22, cvt.rna.tf32.f32: to the nearest number with 10 bits of mantissa, ties away from zero.
+TEST(Instruction, MmaM16N8K8OfTf32) {
+  std::string body = std::string(kLane) + "%four = arith.constant 4 : i32\n%two = arith.constant 2 : i32\n" +
+                     "%a4 = arith.muli %lane, %four : i32\n%b2 = arith.muli %lane, %two : i32\n";
+  auto load = [&](const std::string &name, const std::string &base, const std::string &offset, int count,
+                  bool convert) {
+    for (int i = 0; i < count; ++i) {
+      std::string n = name + std::to_string(i);
+      body += "%p" + n + " = llvm.getelementptr " + base + "[" + offset +
+              "] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, f32\n%q" + n + " = llvm.getelementptr %p" + n + "[" +
+              std::to_string(i) + "] : (!llvm.ptr<1>) -> !llvm.ptr<1>, f32\n%" + (convert ? "f" : "") + n +
+              " = llvm.load %q" + n + " : !llvm.ptr<1> -> f32\n";
+      if (convert)
+        body += "%" + n + " = nvvm.convert.float.to.tf32 %f" + n + " {rnd = #nvvm.fp_rnd_mode<rna>}\n";
+    }
+  };
+  load("a", "%A", "%a4", 4, true);
+  load("b", "%B", "%b2", 2, true);
+  load("c", "%C", "%a4", 4, false);
+  body += "%d = nvvm.mma.sync A[%a0, %a1, %a2, %a3] B[%b0, %b1] C[%c0, %c1, %c2, %c3] {layoutA = "
+          "#nvvm.mma_layout<row>, layoutB = #nvvm.mma_layout<col>, shape = #nvvm.shape<m = 16, n = 8, k = 8>, "
+          "multiplicandAPtxType = #nvvm.mma_type<tf32>, multiplicandBPtxType = #nvvm.mma_type<tf32>} : (i32, i32, f32) "
+          "-> !llvm.struct<(f32, f32, f32, f32)>\n";
+  for (int i = 0; i < 4; ++i) {
+    std::string n = std::to_string(i);
+    body += "%d" + n + " = llvm.extractvalue %d[" + n + "] : !llvm.struct<(f32, f32, f32, f32)>\n%po" + n +
+            " = llvm.getelementptr %D[%a4] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, f32\n%qo" + n +
+            " = llvm.getelementptr %po" + n + "[" + n + "] : (!llvm.ptr<1>) -> !llvm.ptr<1>, f32\nllvm.store %d" + n +
+            ", %qo" + n + " : f32, !llvm.ptr<1>\n";
+  }
+  TestKernel kernel(makeKernel("%A: !llvm.ptr<1>, %B: !llvm.ptr<1>, %C: !llvm.ptr<1>, %D: !llvm.ptr<1>", body));
+
+  // Of sign * 1.m * 2^e with 23 bits of m, in integers: 10 bits are kept, and a half goes up.
+  auto round = [](float value) {
+    int exponent;
+    double scaled = std::ldexp(std::frexp(std::fabs(double(value)), &exponent), 11);
+    return float(std::copysign(std::ldexp(std::floor(scaled + 0.5), exponent - 11), value));
+  };
+  std::mt19937 random(12);
+  std::uniform_real_distribution<float> any(-2, 2);
+  float a[16][8], b[8][8], c[16][8];
+  for (auto &row : a)
+    for (float &x : row)
+      x = any(random);
+  for (auto &row : b)
+    for (float &x : row)
+      x = any(random);
+  for (auto &row : c)
+    for (float &x : row)
+      x = any(random);
+  // Ties, of which both neighbours are hit, and the next number up.
+  a[0][0] = 1 + std::ldexp(1.0f, -11);
+  a[1][1] = -1 - 3 * std::ldexp(1.0f, -11);
+  b[2][2] = std::nextafter(1 + std::ldexp(1.0f, -11), 0.0f);
+  b[3][3] = std::nextafter(2.0f, 0.0f);
+  EXPECT_EQ(round(a[0][0]), 1 + std::ldexp(1.0f, -10));
+  EXPECT_EQ(round(b[2][2]), 1.0f);
+  EXPECT_EQ(round(b[3][3]), 2.0f);
+  std::vector<float> fragmentsA(32 * 4), fragmentsB(32 * 2), fragmentsC(32 * 4), fragmentsD(32 * 4);
+  for (int lane = 0; lane < 32; ++lane) {
+    int groupID = lane >> 2, t = lane % 4;
+    for (int i = 0; i < 4; ++i) {
+      fragmentsA[4 * lane + i] = a[i == 0 || i == 2 ? groupID : groupID + 8][i < 2 ? t : t + 4];
+      fragmentsC[4 * lane + i] = c[i < 2 ? groupID : groupID + 8][t * 2 + (i & 1)];
+    }
+    for (int i = 0; i < 2; ++i)
+      fragmentsB[2 * lane + i] = b[i == 0 ? t : t + 4][groupID];
+  }
+  emulator::LaunchOptions options;
+  options.buffers = {over(fragmentsA), over(fragmentsB), over(fragmentsC), over(fragmentsD)};
+  emulator::Report report = kernel.run(options);
+  EXPECT_TRUE(report.completed && report.findings.empty()) << report.getText();
+  EXPECT_EQ(report.counters.mma, 1u);
+  for (int lane = 0; lane < 32; ++lane)
+    for (int i = 0; i < 4; ++i) {
+      int row = (lane >> 2) + (i < 2 ? 0 : 8), column = lane % 4 * 2 + (i & 1);
+      double sum = c[row][column];
+      for (int k = 0; k < 8; ++k)
+        sum += double(round(a[row][k])) * round(b[k][column]);
+      EXPECT_EQ(fragmentsD[4 * lane + i], float(sum)) << lane << " " << i;
+    }
+}
+
+// What cvt.rna.tf32.f32 makes of what is not a number, infinite, or close to it.
+TEST(Instruction, ConvertToTf32) {
+  TestKernel kernel(makeKernel("%in: !llvm.ptr<1>, %out: !llvm.ptr<1>", std::string(kLane) + R"(
+    %p = llvm.getelementptr %in[%lane] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, f32
+    %x = llvm.load %p : !llvm.ptr<1> -> f32
+    %y = nvvm.convert.float.to.tf32 %x {rnd = #nvvm.fp_rnd_mode<rna>}
+    %q = llvm.getelementptr %out[%lane] : (!llvm.ptr<1>, i32) -> !llvm.ptr<1>, i32
+    llvm.store %y, %q : i32, !llvm.ptr<1>
+  )"));
+  std::vector<float> in(32, 0.0f);
+  std::vector<uint32_t> out(32, 1);
+  in[1] = -INFINITY;
+  in[2] = std::numeric_limits<float>::max();
+  in[3] = NAN;
+  in[4] = -1.0f;
+  in[5] = -0.0f;
+  emulator::LaunchOptions options;
+  options.buffers = {over(in), over(out)};
+  EXPECT_TRUE(kernel.run(options).findings.empty());
+  EXPECT_EQ(out[0], 0u);
+  EXPECT_EQ(out[1], 0xff800000u);
+  EXPECT_EQ(out[2], 0x7f800000u);
+  EXPECT_EQ(out[3], 0x7fffffffu);
+  EXPECT_EQ(out[4], 0xbf800000u);
+  EXPECT_EQ(out[5], 0x80000000u);
+}
+
 // PTX ISA 9.7.9.25.3, cp.async: bytes past src-size are zeros; wait_group N leaves the N newest groups under way.
 TEST(Instruction, CpAsync) {
   const char *text = R"(

@@ -290,16 +290,22 @@ private:
           NVVM::MMAShapeAttr shape = mma.getShape();
           auto type = mma.getMultiplicandAPtxType(), typeB = mma.getMultiplicandBPtxType();
           bool isHalf = type == typeB && (type == NVVM::MMATypes::f16 || type == NVVM::MMATypes::bf16);
-          if (shape.getM() != 16 || shape.getN() != 8 || shape.getK() != 16 || !isHalf ||
+          bool isTf32 = type == typeB && type == NVVM::MMATypes::tf32;
+          if (shape.getM() != 16 || shape.getN() != 8 ||
+              !((isHalf && shape.getK() == 16) || (isTf32 && shape.getK() == 8)) ||
               mma.getLayoutA() != NVVM::MMALayout::row || mma.getLayoutB() != NVVM::MMALayout::col ||
               mma.getOperandC().size() != 4)
-            return mma.emitOpError("is emulated for m16n8k16 of f16 or bf16 with f32 sums only");
+            return mma.emitOpError("is emulated for m16n8k16 of f16 or bf16 and m16n8k8 of tf32, with f32 sums, only");
           put(b, loc, kA, mma.getOperandA());
           put(b, loc, kB, mma.getOperandB());
           put(b, loc, kC, mma.getOperandC());
-          call(b, loc, "attn_emu_mma", {},
-               {word(b, loc, type == NVVM::MMATypes::bf16), at(b, loc, kA), at(b, loc, kB), at(b, loc, kC),
-                at(b, loc, kD), site(b, op)});
+          if (isTf32)
+            call(b, loc, "attn_emu_mma_tf32", {},
+                 {at(b, loc, kA), at(b, loc, kB), at(b, loc, kC), at(b, loc, kD), site(b, op)});
+          else
+            call(b, loc, "attn_emu_mma", {},
+                 {word(b, loc, type == NVVM::MMATypes::bf16), at(b, loc, kA), at(b, loc, kB), at(b, loc, kC),
+                  at(b, loc, kD), site(b, op)});
           return replace(take(b, loc, kD, mma.getType()));
         })
         .Case([&](NVVM::CpAsyncOp copy) {
@@ -316,6 +322,12 @@ private:
         .Case([&](NVVM::CpAsyncWaitGroupOp wait) {
           call(b, loc, "attn_emu_cp_async_wait", {}, word(b, loc, wait.getN()));
           return replace({});
+        })
+        .Case([&](NVVM::ConvertFloatToTF32Op convert) -> LogicalResult {
+          if (convert.getRnd() != NVVM::FPRoundingMode::RNA || convert.getSat() != NVVM::SaturationMode::NONE ||
+              convert.getRelu())
+            return convert.emitOpError("is emulated with rounding rna, without saturation and relu, only");
+          return replace(call(b, loc, "attn_emu_cvt_rna_tf32", i32, convert.getSrc()).getResults());
         })
         .Case([&](NVVM::RcpApproxFtzF32Op rcp) {
           return replace(call(b, loc, "attn_emu_rcp_ftz", rcp.getType(), rcp.getArg()).getResults());

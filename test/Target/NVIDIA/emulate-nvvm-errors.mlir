@@ -29,7 +29,7 @@ llvm.func @intrinsic(%x: f32) attributes {nvvm.kernel} {
 // -----
 
 llvm.func @mma_shape(%a: vector<2xf16>, %c: f32) attributes {nvvm.kernel} {
-  // expected-error @below {{'nvvm.mma.sync' op is emulated for m16n8k16 of f16 or bf16 with f32 sums only}}
+  // expected-error @below {{'nvvm.mma.sync' op is emulated for m16n8k16 of f16 or bf16 and m16n8k8 of tf32, with f32 sums, only}}
   %d = nvvm.mma.sync A[%a, %a] B[%a] C[%c, %c, %c, %c] {layoutA = #nvvm.mma_layout<row>,
     layoutB = #nvvm.mma_layout<col>, shape = #nvvm.shape<m = 16, n = 8, k = 8>}
     : (vector<2xf16>, vector<2xf16>, f32) -> !llvm.struct<(f32, f32, f32, f32)>

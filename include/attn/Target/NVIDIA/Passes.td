@@ -16,7 +16,8 @@ def AttnEmulateNVVMPass : Pass<"attn-emulate-nvvm", "::mlir::ModuleOp"> {
     comes from: the op and its location.
     **Fails** on what is not emulated, by name. Emulated are `nvvm.barrier0`, `nvvm.barrier` without reduction,
     `nvvm.bar.warp.sync`, `nvvm.read.ptx.sreg.{tid,ntid,ctaid,nctaid}.{x,y,z}`, `nvvm.read.ptx.sreg.{laneid,warpsize}`,
-    `nvvm.shfl.sync`, `nvvm.ldmatrix` (8x8, b16), `nvvm.mma.sync` (m16n8k16, f16 or bf16, f32 sums),
+    `nvvm.shfl.sync`, `nvvm.ldmatrix` (8x8, b16), `nvvm.mma.sync` (m16n8k16, f16 or bf16, and m16n8k8, tf32; f32 sums),
+    `nvvm.convert.float.to.tf32` (rna),
     `nvvm.cp.async.{shared.global,commit.group,wait.group}`, `nvvm.rcp.approx.ftz.f` and the intrinsics
     `llvm.nvvm.ex2.approx.{f,f32,ftz.f,ftz.f32}`; not so globals other than shared ones, atomics, inline assembly, and
     addresses of shared memory as integers.
