@@ -22,8 +22,10 @@ public:
   FuzzKernel make() {
     chooseSizes();
     addArguments();
-    if (choice.chance(12))
+    if (choice.chance(12)) {
       topK = choice.of({1, 2, 4, 8, 64});
+      kernel.expected.push_back(RefusalKind::GpuResult);
+    }
     kernel.text = printFunction(writeOp());
     kernel.reference = printFunction(writeMeaning());
     return std::move(kernel);
