@@ -11,10 +11,14 @@ namespace attn {
 /// Whether `op` has the role kRankRole.
 bool isRanking(mlir::linalg::GenericOp op);
 
-/// Loops for such an op on memrefs, which is erased. Lanes are rows where these are innermost, and ranks are passed
-/// only where a score belongs before the last of the list in some lane; else lanes are keys, of which each that does is
-/// taken by itself. Most scores then cost a comparison: of M random ones k (1 + ln(M / k)) enter a list. The body has
-/// to let every score go on where the list holds a NaN. Returns null, or fails with a diagnostic at the op.
+/// Loops for such an op on memrefs, which is erased. They do what the body does, rank by rank, to all ranks at once: in
+/// a list in descending order, each rank keeps what it has, takes what the rank before it had, or the key that comes,
+/// which goes behind its equals. Of the body itself only the position of a key is taken, which has to grow by one from
+/// key to key; it has to let every score go on where the list holds a NaN. Lanes are rows where these are innermost:
+/// of some keys together, the largest that is left enters in all lanes at once, until none does. Else lanes are keys,
+/// of which each that enters is taken by itself, with ranks as lanes. Most scores then cost a comparison: of M random
+/// ones k (1 + ln(M / k)) enter a list. A NaN goes to the first rank and stays; what is behind it then is of no use.
+/// Returns null, or fails with a diagnostic at the op.
 mlir::FailureOr<mlir::Operation *> vectorizeRanking(mlir::RewriterBase &rewriter, mlir::linalg::GenericOp op,
                                                     RegisterTile tile);
 

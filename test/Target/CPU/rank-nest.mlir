@@ -1,22 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // RUN: attn-opt %s -pass-pipeline='builtin.module(func.func(attn-vectorize-tiles,canonicalize,cse))' -split-input-file -verify-diagnostics | FileCheck %s -enable-var-scope
 
-// Lanes are rows: one comparison with the last rank, of 4 lanes, for a key; the ranks are passed only behind it, and what
-// goes on from one to the next stays in registers.
+// Lanes are rows: 16 keys are compared with the last rank, 4 rows at a time. Behind that, the largest of them that is left
+// goes into its place in each lane, from the last rank to the first, until none enters in any lane.
 
 // CHECK-LABEL: func.func @lanes_are_rows
 //  CHECK-SAME:   %[[S:[^ :]+]]: memref<?x8xf32>, %[[L:[^ :]+]]: memref<3x8xf32>, %[[P:[^ :]+]]: memref<3x8xi32>
 //       CHECK:   scf.for %[[I:.+]] = %c0 to %c8 step %c4
-//       CHECK:     scf.for %[[J:.+]] = %c0 to %{{.+}} step %c1
+//       CHECK:     scf.for %[[J:.+]] = %c0 to %[[END:.+]] step %c16
 //   CHECK-DAG:       %[[NEW:.+]] = vector.load %[[S]][%[[J]], %[[I]]] : memref<?x8xf32>, vector<4xf32>
 //   CHECK-DAG:       %[[LAST:.+]] = vector.load %[[L]][%c2, %[[I]]] : memref<3x8xf32>, vector<4xf32>
-//       CHECK:       %[[IN:.+]] = arith.cmpf ugt, %[[NEW]], %[[LAST]]
-//       CHECK:       %[[ANY:.+]] = vector.reduction <or>, %[[IN]] : vector<4xi1> into i1
+//       CHECK:       arith.cmpf ugt, %[[NEW]], %[[LAST]]
+//       CHECK:       %[[ANY:.+]] = vector.reduction <or>, {{.+}} : vector<4xi1> into i1
 //       CHECK:       scf.if %[[ANY]] {
-//   CHECK-NOT:         scf.if
-//       CHECK:         scf.for %[[R:.+]] = %c0 to %c3 step %c1 iter_args({{.+}}) -> (vector<4xf32>, vector<4xi32>)
-//       CHECK:           vector.store {{.+}}, %[[L]][%[[R]], %[[I]]]
-//       CHECK:           vector.store {{.+}}, %[[P]][%[[R]], %[[I]]]
+//       CHECK:         scf.while
+//       CHECK:           vector.reduction <or>
+//       CHECK:           scf.condition
+//       CHECK:           vector.store {{.+}}, %[[L]][%c2, %[[I]]]
+//       CHECK:           vector.store {{.+}}, %[[P]][%c2, %[[I]]]
+//       CHECK:           vector.store {{.+}}, %[[L]][%c1, %[[I]]]
+//       CHECK:           vector.store {{.+}}, %[[L]][%c0, %[[I]]]
+//       CHECK:           scf.yield
+//       CHECK:     scf.for %{{.+}} = %[[END]] to %{{.+}} step %c1
+//   CHECK-NOT:       scf.while
 //   CHECK-NOT:   linalg
 //       CHECK:   return
 func.func @lanes_are_rows(%s: memref<?x8xf32>, %l: memref<3x8xf32>, %p: memref<3x8xi32>, %x: memref<8xf32>,
@@ -49,7 +55,8 @@ func.func @lanes_are_rows(%s: memref<?x8xf32>, %l: memref<3x8xf32>, %p: memref<3
 
 // -----
 
-// Lanes are keys: one comparison for 4 of them, then those that go in one by one.
+// Lanes are keys: one comparison for 4 of them, then those that enter go in one by one, with ranks as lanes: each takes
+// what it has, what the rank before it has, or the key.
 
 // CHECK-LABEL: func.func @lanes_are_keys
 //  CHECK-SAME:   %[[S:[^ :]+]]: memref<2x?xf32>, %[[L:[^ :]+]]: memref<2x3xf32>, %[[P:[^ :]+]]: memref<2x3xi32>
@@ -62,8 +69,10 @@ func.func @lanes_are_rows(%s: memref<?x8xf32>, %l: memref<3x8xf32>, %p: memref<3
 //       CHECK:       scf.if
 //       CHECK:         scf.for
 //       CHECK:           scf.if
-//       CHECK:             scf.for {{.+}} -> (f32, i32)
-//       CHECK:               memref.store {{.+}}, %[[P]]
+//       CHECK:             %[[HERE:.+]] = vector.load %[[L]][%[[I]], %c1] : memref<2x3xf32>, vector<2xf32>
+//       CHECK:             %[[ABOVE:.+]] = vector.load %[[L]][%[[I]], %c0] : memref<2x3xf32>, vector<2xf32>
+//       CHECK:             vector.store {{.+}}, %[[P]][%[[I]], %c1] : memref<2x3xi32>, vector<2xi32>
+//       CHECK:             memref.store {{.+}}, %[[P]][%[[I]], %c0]
 //       CHECK:     scf.for %{{.+}} = %[[END]] to %{{.+}} step %c1
 //       CHECK:       scf.if
 func.func @lanes_are_keys(%s: memref<2x?xf32>, %l: memref<2x3xf32>, %p: memref<2x3xi32>, %x: memref<2xf32>,

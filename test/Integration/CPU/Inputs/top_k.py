@@ -105,6 +105,8 @@ def main():
     numbers = [70, 5] if rows == "?" else [int(rows)]
     done = failed = 0
     for count, index, first in KERNELS:
+        # Whole groups of ranks, as many as there may be, and in other runs one that is not whole.
+        count = 64 if count == 60 and normalizer == "identity" else count
         source = kernel(normalizer, rows, count, index, first)
         with tempfile.TemporaryDirectory() as folder:
             file = pathlib.Path(folder) / "kernel.mlir"
