@@ -2,15 +2,20 @@
 """Attention at once: the op's text is built for the arrays at hand, compiled once and kept."""
 
 import functools
+import operator
 from typing import Any
 
 from attn_mlir._core import Kernel
 from attn_mlir._library import compile
 
-_TYPES = {"float32": "f32", "float16": "f16", "bfloat16": "bf16"}
+_FLOATS = ("float32", "float16", "bfloat16")
+_TYPES = {"float32": "f32", "float16": "f16", "bfloat16": "bf16", "bool": "i1", "int32": "i32"}
 
 # Query rows of a row tile (docs/Architecture.md). From here on an unknown N costs at most 4 %, as do B and M always.
 ROW_TILE = 64
+
+# Ranks that a kernel keeps of a row at most (kMostRanks in lib/Dialect/Attention/Transforms/TopK.h).
+MOST_RANKS = 64
 
 
 def sdpa(
@@ -24,6 +29,8 @@ def sdpa(
     scale: float | None = None,
     layout: str = "bhnd",
     return_lse: bool = False,
+    return_weights: bool = False,
+    top_k: int | None = None,
     out: Any = None,
     threads: int = 1,
 ) -> Any:
@@ -39,6 +46,11 @@ def sdpa(
     True where N = M, for then they are the same.
     scale: defaults to 1 / sqrt(D).
     return_lse: return (out, lse), lse the logarithm of each row's sum of exponentials, [B,H,N] in float32.
+    return_weights: return all weights too, [B,H,N,M] in float32: memory of that size, and a second visit of the keys.
+    top_k: return each row's top_k largest weights too, descending, [B,H,N,top_k] in float32, and their keys,
+    [B,H,N,top_k] in int32. 1 to 64; the smaller of two keys with equal weights comes first; a row that keeps fewer keys
+    ends with weights of 0 and keys of -1.
+    Asked for more than out, a tuple returns: out, lse, weights, top_k's values and indices, those that were asked for.
     out: an array for the result, else one is allocated. threads: 0 for all CPUs.
 
     The first call with new H, Hkv, D, Dv, types or options compiles a kernel; B, M, and N from 64 on may change. The
@@ -52,16 +64,19 @@ def sdpa(
         names = zip(("q", "k", "v", "bias", "mask"), arrays, strict=True)
         name, wrong = next((n, a) for n, a in names if a is not None and not hasattr(a, "dtype"))
         raise TypeError(f"sdpa(): {name!r} expects an array, got {type(wrong).__name__}") from None
-    kernel = _find_kernel(*keys, causal, scale if scale is None else float(scale), layout, return_lse)
+    results = _name_results(return_lse, return_weights, top_k)
+    kernel = _find_kernel(
+        *keys, causal, scale if scale is None else float(scale), layout, results, top_k and operator.index(top_k)
+    )
     inputs = [array for array in arrays if array is not None]
     return kernel(*inputs, out=out, threads=threads)
 
 
 @functools.lru_cache(maxsize=1024)
-def _find_kernel(q, k, v, bias, mask, causal, scale, layout, return_lse) -> Kernel:
+def _find_kernel(q, k, v, bias, mask, causal, scale, layout, results, top_k) -> Kernel:
     """The kernel for arguments that are None or (dtype, shape)."""
     named = [argument and (_get_type_name(argument[0]), argument[1]) for argument in (q, k, v, bias, mask)]
-    return _compile(_write_text(*named, causal, scale, layout, return_lse))
+    return _compile(_write_text(*named, causal, scale, layout, results, top_k))
 
 
 @functools.lru_cache(maxsize=128)
@@ -74,7 +89,26 @@ def _get_type_name(dtype):
     return getattr(dtype, "name", None) or str(dtype).rpartition(".")[2]
 
 
-def _write_text(q, k, v, bias, mask, causal, scale, layout, return_lse):
+def _name_results(return_lse, return_weights, top_k):
+    """Kinds of results of attn.sdpa, in its order."""
+    results = ["out"]
+    if return_lse:
+        results.append("lse")
+    if return_weights:
+        results.append("weights")
+    if top_k is not None:
+        # A bool is an int, and True no number of keys.
+        if isinstance(top_k, bool) or not hasattr(top_k, "__index__"):
+            raise TypeError(f"sdpa(): top_k expects None or an integer, got {type(top_k).__name__}")
+        if not 1 <= top_k <= MOST_RANKS:
+            raise ValueError(
+                f"sdpa(): top_k expects 1 to {MOST_RANKS}, got {top_k}: ask for return_weights and rank them"
+            )
+        results += ["topk_values", "topk_indices"]
+    return tuple(results)
+
+
+def _write_text(q, k, v, bias, mask, causal, scale, layout, kinds, top_k):
     if layout not in ("bhnd", "bnhd"):
         raise ValueError(f"sdpa(): layout expects 'bhnd' or 'bnhd', got {layout!r}")
     batch, heads, rows, keys = _check_shapes(q, k, v, layout)
@@ -90,7 +124,7 @@ def _write_text(q, k, v, bias, mask, causal, scale, layout, return_lse):
 
     def write_type(dtype, shape, letters):
         sizes = [chosen.get(letter, size) for letter, size in zip(letters, shape, strict=True)]
-        return f"tensor<{''.join(f'{size}x' for size in sizes)}{'i1' if dtype == 'bool' else _TYPES[dtype]}>"
+        return f"tensor<{''.join(f'{size}x' for size in sizes)}{_TYPES[dtype]}>"
 
     types = {name: write_type(*argument, letters[name]) for name, argument in (("q", q), ("k", k), ("v", v))}
     clauses = ""
@@ -105,9 +139,15 @@ def _write_text(q, k, v, bias, mask, causal, scale, layout, return_lse):
     if scale is not None:
         clauses += f" scale({scale:.17e})"
     results = {"out": write_type(q[0], (*q[1][:3], v[1][3]), letters["out"])}
-    if return_lse:
-        results["lse"] = write_type("float32", (batch, heads, rows), "BHN")
-        clauses += " returns(out, lse)"
+    more = {
+        "lse": ("float32", (batch, heads, rows), "BHN"),
+        "weights": ("float32", (batch, heads, rows, keys), "BHNM"),
+        "topk_values": ("float32", (batch, heads, rows, top_k), "BHNT"),
+        "topk_indices": ("int32", (batch, heads, rows, top_k), "BHNT"),
+    }
+    results |= {kind: write_type(*more[kind]) for kind in kinds[1:]}
+    if len(kinds) > 1:
+        clauses += f" returns({', '.join(kinds)})"
     parameters = ", ".join(f'%{name}: {text} {{attn.name = "{name}"}}' for name, text in types.items())
     named = ", ".join(f'{text} {{attn.name = "{name}"}}' for name, text in results.items())
     values = ", ".join(f"%{name}" for name in results)
@@ -140,8 +180,8 @@ def _check_shapes(q, k, v, layout):
     for name, argument in (("q", q), ("k", k), ("v", v)):
         if argument is None:
             raise TypeError(f"sdpa(): {name!r} expects an array, got None")
-        if argument[0] not in _TYPES:
-            raise TypeError(f"sdpa(): {name!r} expects {', '.join(_TYPES)}, got {argument[0]}")
+        if argument[0] not in _FLOATS:
+            raise TypeError(f"sdpa(): {name!r} expects {', '.join(_FLOATS)}, got {argument[0]}")
         if argument[0] != q[0]:
             raise TypeError(f"sdpa(): {name!r} expects the type of 'q', {q[0]}, got {argument[0]}")
         if len(argument[1]) != 4:

@@ -40,6 +40,49 @@ def test_agrees_with_float64(causal, layout, dtype):
             np.testing.assert_allclose(lse, want_lse, rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize(("top_k", "n", "layout"), [(1, 70, "bhnd"), (5, 3, "bnhd"), (np.int64(64), 70, "bhnd")])
+def test_weights_and_the_largest_of_them(top_k, n, layout):
+    m = 41  # fewer keys than ranks, and rows that keep fewer still
+    q, k, v = make_qkv(layout, n=n, m=m)
+    q[0, 0, 0], k[0, 0, 0] = 0, 0  # and equal weights
+    mask = make((n, m)) > -1
+    mask[2] = False
+    options = {"mask": mask, "layout": layout, "causal": "bottom_right" if n < m else "top_left"}
+    eye = np.broadcast_to(np.eye(m), (2, 2, m, m))
+    want, lse, bound = reference(q, k, eye if layout == "bhnd" else eye.swapaxes(1, 2), **options)
+    want, bound = (a if layout == "bhnd" else a.swapaxes(1, 2) for a in (want, bound))
+    bound = bound.max(axis=-1, keepdims=True)
+    results = attn_mlir.sdpa(q, k, v, return_lse=True, return_weights=True, top_k=top_k, **options)
+    out, got_lse, weights, values, keys = results
+    expected_out, _, out_bound = reference(q, k, v, **options)
+    assert_close(out, expected_out, out_bound)
+    np.testing.assert_allclose(got_lse, lse, rtol=0, atol=1e-4)
+    assert weights.dtype == values.dtype == np.float32 and keys.dtype == np.int32
+    assert_close(weights, want, bound)
+    few = min(int(top_k), m)
+    ranked = -np.sort(-want, axis=-1)[..., :few]
+    assert values.shape == keys.shape == (2, 4, n, top_k)
+    assert_close(values[..., :few], ranked, bound)
+    assert (values[..., few:] == 0).all() and (keys[..., few:] == -1).all()
+    # A key may differ where weights do by less than the budget: it is judged by the weight that it names.
+    found = keys >= 0
+    np.testing.assert_array_equal(found[..., :few], ranked > 0)
+    named = np.where(found, np.take_along_axis(want, np.maximum(keys, 0), axis=-1), 0)
+    assert_close(values, named, bound)
+    assert all(len(set(row[row >= 0])) == (row >= 0).sum() for row in keys.reshape(-1, top_k))
+    # Alone, they are the same, and come in the same order.
+    _, values_only, keys_only = attn_mlir.sdpa(q, k, v, top_k=top_k, **options)
+    np.testing.assert_array_equal(values_only, values)
+    np.testing.assert_array_equal(keys_only, keys)
+
+
+def test_of_equal_weights_the_smaller_key_comes_first():
+    q, k, v = make_qkv()
+    _, values, keys = attn_mlir.sdpa(q, np.zeros_like(k), v, top_k=6)
+    assert (keys == np.arange(6)).all()
+    np.testing.assert_allclose(values, 1 / 90, rtol=1e-6)
+
+
 def test_a_row_without_keys_gives_zeros_whatever_v_holds():
     q, k, v = make_qkv()
     v[:, :, 5] = np.nan
@@ -130,6 +173,10 @@ Q, K, V = make_qkv()
             r"'out' expects float32\[\?, 4, \?, 24\], got",
         ),
         ((Q, K, V), {"out": np.empty((2, 4, 69, 24), "f4")}, ValueError, "sizes of arguments disagree: .* out "),
+        ((Q, K, V), {"top_k": 0}, ValueError, "top_k expects 1 to 64, got 0"),
+        ((Q, K, V), {"top_k": 65}, ValueError, "top_k expects 1 to 64, got 65: ask for return_weights and rank them"),
+        ((Q, K, V), {"top_k": 2.0}, TypeError, "top_k expects None or an integer, got float"),
+        ((Q, K, V), {"top_k": True}, TypeError, "top_k expects None or an integer, got bool"),
         ((Q, K, V), {"threads": -1}, ValueError, "'threads' expects a number from 0"),
     ],
 )
