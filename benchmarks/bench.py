@@ -4,7 +4,7 @@
 
 without a choice   what the project asks of itself: value asked, value measured, met or not (about three minutes)
 --workloads        shapes of real models, by name or family
---variants         what sinks, biases, masks, other normalizers and results cost beside plain attention of the same size
+--variants         what sinks, biases, masks, other normalizers, results and storage cost beside plain attention
 --memory           working memory at 32,768 rows and keys
 --regret           the plan that the compiler chooses beside others: tiles, register tiles and orientations
 --gpu              TFLOP/s on an NVIDIA GPU: D of 64, 128, 256, causal or not, 512 to 16,384 rows, f16 and bf16, beside

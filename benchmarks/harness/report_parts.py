@@ -84,12 +84,14 @@ def variant_table(measured):
     """What --variants measured, as lines of Markdown."""
     sizes = ", ".join(f"{letter} = {size}" for letter, size in measured["sizes"].items())
     return [
-        f"{sizes}, {measured['dtype']}, one thread; work is the share of pairs of rows and keys that are kept.",
+        f"{sizes}, {measured['dtype']}, one thread; work is the share of pairs of rows and keys that are kept. The",
+        "last column is a row's time as a multiple of the time of the row beside which it stands.",
         "",
-        "| variant | time | work | time of plain softmax attention |",
-        "|---|---|---|---|",
+        "| variant | time | work | beside | multiple |",
+        "|---|---|---|---|---|",
         *(
-            f"| {row['name']} | {row['seconds'] * 1e3:.2f} ms | {row['work']:.2f} | {row['ratio']:.2f}x |"
+            f"| {row['name']} | {row['seconds'] * 1e3:.3g} ms | {row['work']:.2f} | {row.get('beside', 'plain')} "
+            f"| {row['ratio']:.2f}x |"
             for row in measured["rows"]
         ),
     ]

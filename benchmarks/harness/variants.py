@@ -6,7 +6,7 @@ import re
 import subprocess
 import tempfile
 
-from harness import Problem, kernels, report, report_parts, rounds
+from harness import Problem, kernels, report, report_parts, rounds, stored
 
 #: Batch, heads, query and key rows, sizes of heads.
 SIZES = {"B": 1, "H": 12, "N": 1024, "M": 1024, "D": 64, "Dv": 64}
@@ -195,12 +195,17 @@ def measure(options):
     result = report.describe_run(options)
     dtype = options.dtype or "f32"
     best = {}
+    sources = {}
+    for name, variant in VARIANTS.items():
+        source = text(variant, dtype)
+        sources[name] = source, shape_options(source), "plain", kept_share(name)
+    sources |= stored.list_kernels(dtype)
     with tempfile.TemporaryDirectory() as folder:
         files = {}
-        for number, (name, variant) in enumerate(VARIANTS.items()):
+        for number, (name, (source, shapes, *_)) in enumerate(sources.items()):
             file = pathlib.Path(folder) / f"variant-{number}.mlir"
-            file.write_text(text(variant, dtype))
-            files[name] = file, shape_options(file.read_text())
+            file.write_text(source)
+            files[name] = file, shapes
             call(*files[name], "--compare")
         for _ in range(options.rounds):
             for name, (file, shapes) in files.items():
@@ -209,8 +214,8 @@ def measure(options):
                 best[name] = min(best.get(name, seconds), seconds)
     rows = []
     for name, seconds in best.items():
-        work = kept_share(name)
-        rows.append({"name": name, "seconds": seconds, "work": work, "ratio": seconds / best["plain"]})
+        beside, work = sources[name][2:]
+        rows.append({"name": name, "seconds": seconds, "work": work, "beside": beside, "ratio": seconds / best[beside]})
     result["variants"] = {"dtype": dtype, "sizes": SIZES, "rows": rows}
     print("\n".join(report_parts.variant_table(result["variants"])))
     return result

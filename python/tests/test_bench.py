@@ -26,6 +26,7 @@ from harness import (  # noqa: E402
     report,
     report_parts,
     rounds,
+    stored,
     variants,
     workloads,
 )
@@ -77,6 +78,21 @@ def test_help_names_every_part():
         "float64",
     ]:
         assert word in result.stdout
+
+
+def test_stored_keys_agree_with_float64(monkeypatch, tmp_path):
+    monkeypatch.setattr(stored, "DECODE", {"B": 2, "Hkv": 2, "G": 2, "M": 48, "D": 16})
+    monkeypatch.setattr(stored, "PACKED", {"H": 2, "D": 16})
+    monkeypatch.setattr(stored, "EQUAL", [8, 8])
+    monkeypatch.setattr(stored, "UNEQUAL", [5, 11])
+    listed = stored.list_kernels("f32")
+    assert {beside for _, _, beside, _ in listed.values()} <= set(listed)
+    for text, options, _, _ in listed.values():
+        file = tmp_path / "kernel.mlir"
+        file.write_text(text)
+        command = [kernels.build_dir() / "bin/attn-run", file, *options, "-O1", "--compare"]
+        result = subprocess.run(command, capture_output=True, text=True)
+        assert result.returncode == 0 and "ok: " in result.stdout, result.stdout + result.stderr
 
 
 def test_list_describes_workloads():
