@@ -27,6 +27,7 @@ void buildPlanStage(OpPassManager &pm, const CPUDescription &cpu) {
   AttnPlanStagesPassOptions stages;
   stages.vectorBits = cpu.vectorBits;
   stages.vectorRegisters = cpu.vectorRegisters;
+  stages.hasBf16Dot = cpu.hasBf16Dot;
   pm.addNestedPass<func::FuncOp>(createAttnPlanStagesPass(stages));
   AttnSelectPlanPassOptions options;
   setMachine(options, cpu);

@@ -7,6 +7,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Dialect/X86Vector/X86VectorDialect.h"
 
 using namespace mlir;
 
@@ -197,6 +198,27 @@ static std::pair<Value, Value> getPlace(OpBuilder &b, Location loc, Value memref
 Value PairedTiles::load(OpBuilder &b, Location loc, Value memref, Value row, Value column, int64_t width) {
   auto [flat, index] = getPlace(b, loc, memref, row, column);
   return vector::LoadOp::create(b, loc, VectorType::get({2 * width}, b.getBF16Type()), flat, index);
+}
+
+Value PairedTiles::multiply(OpBuilder &b, Location loc, Value lanes, Value broadcast, Value acc) {
+  int64_t width = cast<VectorType>(lanes.getType()).getNumElements() / 2;
+  if (width >= 4)
+    return x86vector::DotBF16Op::create(b, loc, acc.getType(), acc, lanes, broadcast);
+  // What is left of columns is less than any register: one product after the other, in the same order.
+  auto getHalf = [&](Value pairs, int64_t which) -> Value {
+    Value wide = arith::ExtFOp::create(b, loc, VectorType::get({2 * width}, b.getF32Type()), pairs);
+    if (!isa<VectorType>(acc.getType()))
+      return vector::ExtractOp::create(b, loc, wide, which);
+    SmallVector<int64_t> order;
+    for (int64_t lane = 0; lane < width; ++lane)
+      order.push_back(2 * lane + which);
+    return vector::ShuffleOp::create(b, loc, wide, wide, order);
+  };
+  for (int64_t which : {1, 0}) {
+    Value term = arith::MulFOp::create(b, loc, getHalf(lanes, which), getHalf(broadcast, which));
+    acc = arith::AddFOp::create(b, loc, acc, term);
+  }
+  return acc;
 }
 
 void PairedTiles::storePairs(OpBuilder &b, Location loc, Value pairs, Value memref, Value row, Value column) {

@@ -39,6 +39,9 @@ public:
   /// Rows `row` and `row + 1` of one column, in all of `lanes` lanes.
   static mlir::Value broadcast(mlir::OpBuilder &b, mlir::Location loc, mlir::Value memref, mlir::Value row,
                                mlir::Value column, int64_t lanes);
+  /// acc, a scalar or a vector, with the products of the pairs added.
+  static mlir::Value multiply(mlir::OpBuilder &b, mlir::Location loc, mlir::Value lanes, mlir::Value broadcast,
+                              mlir::Value acc);
   /// Stores row `row` (even) and the next: vectors of bf16 or scalars.
   static void store(mlir::OpBuilder &b, mlir::Location loc, mlir::Value even, mlir::Value odd, mlir::Value memref,
                     mlir::Value row, mlir::Value column);

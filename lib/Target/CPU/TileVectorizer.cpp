@@ -11,7 +11,6 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "mlir/Dialect/X86Vector/X86VectorDialect.h"
 
 using namespace mlir;
 
@@ -364,8 +363,6 @@ LogicalResult TileVectorizer::block(Positions &at, int64_t rows, int64_t vectors
 /// Products of two positions of the reduction, added to the accumulators by one instruction each.
 LogicalResult TileVectorizer::multiplyPairs(Positions &at, int64_t rows, int64_t vectors, int64_t width,
                                             SmallVectorImpl<Value> &accumulators) {
-  if (width != tile.lanes)
-    return op.emitError("cannot multiply pairs in a part of a vector: expects lanes of whole vectors");
   AffineMap map = mapOf(product->broadcast);
   SmallVector<Value> lanes, broadcast;
   for (int64_t vector = 0; vector < vectors; ++vector) {
@@ -384,8 +381,7 @@ LogicalResult TileVectorizer::multiplyPairs(Positions &at, int64_t rows, int64_t
   for (int64_t row = 0; row < rows; ++row)
     for (int64_t vector = 0; vector < vectors; ++vector) {
       Value &accumulator = accumulators[row * vectors + vector];
-      accumulator =
-          x86vector::DotBF16Op::create(b, loc, accumulator.getType(), accumulator, lanes[vector], broadcast[row]);
+      accumulator = PairedTiles::multiply(b, loc, lanes[vector], broadcast[row], accumulator);
     }
   return success();
 }

@@ -138,3 +138,42 @@ func.func @other_reader(%key: memref<4x32xbf16>, %s: memref<4x16xf32>, %copy: me
   }
   return
 }
+
+// -----
+
+#plan = #attn.plan<product, rows_major, rows = 16, keys = 4, lanes = 16, register_tile = [2, 1], precision = bf16>
+#id = affine_map<(k, o) -> (k, o)>
+#left = affine_map<(n, o, k) -> (n, k)>
+#right = affine_map<(n, o, k) -> (k, o)>
+#out = affine_map<(n, o, k) -> (n, o)>
+
+// 22 columns are one vector of 16, one of 4, and one of 2, for which there is no instruction.
+
+// CHECK-LABEL: func.func @columns
+//       CHECK:   x86vector.avx512.dot {{.+}} : vector<32xbf16> -> vector<16xf32>
+//       CHECK:   x86vector.avx512.dot {{.+}} : vector<8xbf16> -> vector<4xf32>
+//       CHECK:   arith.extf {{.+}} : vector<4xbf16> to vector<4xf32>
+//       CHECK:   arith.mulf {{.+}} : vector<2xf32>
+// PLAIN-LABEL: func.func @columns
+//   PLAIN-NOT:   x86vector
+//       PLAIN:   return
+func.func @columns(%x: memref<2x4xbf16>, %w: memref<4x22xbf16>, %o: memref<2x22xf32>, %scratch: memref<1024xi8>)
+    attributes {attn.plan = #plan} {
+  %c0 = arith.constant 0 : index
+  %packed = memref.view %scratch[%c0][] : memref<1024xi8> to memref<4x22xbf16>
+  linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%w : memref<4x22xbf16>) outs(%packed : memref<4x22xbf16>) {
+  ^bb0(%in: bf16, %unused: bf16):
+    linalg.yield %in : bf16
+  }
+  linalg.generic {indexing_maps = [#left, #right, #out], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %packed : memref<2x4xbf16>, memref<4x22xbf16>) outs(%o : memref<2x22xf32>) {
+  ^bb0(%a: bf16, %b: bf16, %acc: f32):
+    %c = arith.extf %a : bf16 to f32
+    %d = arith.extf %b : bf16 to f32
+    %p = arith.mulf %c, %d fastmath<contract> : f32
+    %r = arith.addf %acc, %p fastmath<contract> : f32
+    linalg.yield %r : f32
+  }
+  return
+}

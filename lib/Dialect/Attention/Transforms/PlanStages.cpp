@@ -162,7 +162,15 @@ static LogicalResult check(linalg::GenericOp op) {
   return success();
 }
 
-static PlanAttr choose(const Stage &stage, int64_t lanes, bool manyRegisters) {
+/// Whether a contraction of the stage is taken in pairs of bf16, where the machine can.
+static bool multipliesPairs(const Stage &stage) {
+  return llvm::any_of(stage.ops, [](const auto &member) {
+    std::optional<Contraction> contraction = getContraction(member.first);
+    return contraction && canMultiplyPairs(member.first, *contraction);
+  });
+}
+
+static PlanAttr choose(const Stage &stage, int64_t lanes, bool manyRegisters, bool hasBf16Dot) {
   linalg::GenericOp root = stage.root;
   MLIRContext *context = root.getContext();
   // As in attention: 16 accumulators of 32 registers, 12 of 16.
@@ -180,7 +188,8 @@ static PlanAttr choose(const Stage &stage, int64_t lanes, bool manyRegisters) {
       rows = kRowwiseElements;
   }
   return PlanAttr::get(context, isProduct ? Algorithm::Product : Algorithm::Rowwise, Orientation::RowsMajor, rows,
-                       /*shortRows=*/0, isProduct ? kDepth : 1, lanes, tile, Precision::Accumulator);
+                       /*shortRows=*/0, isProduct ? kDepth : 1, lanes, tile,
+                       isProduct && hasBf16Dot && multipliesPairs(stage) ? Precision::BF16 : Precision::Accumulator);
 }
 
 namespace {
@@ -229,7 +238,7 @@ struct PlanStages : attn::impl::AttnPlanStagesPassBase<PlanStages> {
       }
       auto type = cast<RankedTensorType>(op.getResult(0).getType());
       int64_t bits = type.getElementType().isF64() ? 64 : 32;
-      PlanAttr plan = choose(stage, vectorBits / bits, vectorRegisters >= 32);
+      PlanAttr plan = choose(stage, vectorBits / bits, vectorRegisters >= 32, hasBf16Dot);
       op->setAttr(kPlanName, plan);
       remark::passed(op.getLoc(), remark::RemarkOpts::name("stage").category(DEBUG_TYPE))
           << remark::metric("ops", stage.ops.size()) << remark::metric("rows", plan.getRows());

@@ -59,6 +59,20 @@ std::optional<Contraction> getContraction(linalg::GenericOp op) {
   return Contraction{firstHas ? second : first, firstHas ? first : second, columns, reductions[0]};
 }
 
+bool canMultiplyPairs(linalg::GenericOp op, const Contraction &contraction) {
+  auto isBf16 = [](OpOperand *operand) { return getElementTypeOrSelf(operand->get().getType()).isBF16(); };
+  if (!isBf16(contraction.left) || !isBf16(contraction.right) ||
+      !getElementTypeOrSelf(op.getResult(0).getType()).isF32())
+    return false;
+  AffineMap left = op.getMatchingIndexingMap(contraction.left);
+  if (left.getResults().back() != getAffineDimExpr(contraction.reduction, op.getContext()))
+    return false;
+  // Loops over rows may index both operands; they are the last of the output's but the columns.
+  SmallVector<unsigned> out = getLoops(op.getMatchingIndexingMap(op.getDpsInitOperand(0)));
+  AffineMap right = op.getMatchingIndexingMap(contraction.right);
+  return out.size() < 2 || !right.isFunctionOfDim(out[out.size() - 2]);
+}
+
 LoopPlaces placeProducer(linalg::GenericOp producer, ArrayRef<int> places, AffineMap map) {
   LoopPlaces result(producer.getNumLoops(), -1);
   AffineMap out = producer.getMatchingIndexingMap(producer.getDpsInitOperand(0));

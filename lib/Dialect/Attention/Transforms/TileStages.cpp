@@ -66,11 +66,22 @@ private:
   /// `op` on these parts of its operands.
   Value clone(linalg::GenericOp op, ArrayRef<LoopTile> tiles, ValueRange inputs, Value destination, StringRef role);
   Value multiply(linalg::GenericOp op, Contraction contraction, SmallVector<LoopTile> tiles, Value destination);
-  Value multiplyBlock(linalg::GenericOp op, Contraction contraction, ArrayRef<LoopTile> tiles, Value accumulator);
+  Value multiplyBlock(linalg::GenericOp op, Contraction contraction, ArrayRef<LoopTile> tiles, Value accumulator,
+                      bool inPairs);
+  /// The part of an operand in scratch, its dimensions in the order of `loops`, widened to `element`.
+  Value pack(linalg::GenericOp op, OpOperand *operand, ArrayRef<unsigned> loops, ArrayRef<LoopTile> tiles,
+             Type element);
   /// The parts of the loops that results go to: those of the tile, or where they are in the cache that `append` grows.
   FailureOr<SmallVector<LoopTile>> getTarget(AppendKvOp append);
   void setRole(Operation *op, StringRef role) { op->setAttr(kRoleName, b.getStringAttr(role)); }
   AffineMap outMap(linalg::GenericOp op) { return op.getMatchingIndexingMap(op.getDpsInitOperand(0)); }
+  AffineMap makeMap(unsigned numLoops, ArrayRef<unsigned> loops) {
+    SmallVector<AffineExpr> exprs = llvm::map_to_vector(loops, [&](unsigned loop) { return b.getAffineDimExpr(loop); });
+    return AffineMap::get(numLoops, 0, exprs, b.getContext());
+  }
+  Value widen(OpBuilder &nested, Value value, Type element) {
+    return value.getType() == element ? value : arith::ExtFOp::create(nested, loc, element, value).getResult();
+  }
   Value index(OpFoldResult value) { return getValueOrCreateConstantIndexOp(b, loc, value); }
 
   RewriterBase &b;
@@ -228,57 +239,56 @@ Value StageTiler::clone(linalg::GenericOp op, ArrayRef<LoopTile> tiles, ValueRan
   return part.getResult(0);
 }
 
+Value StageTiler::pack(linalg::GenericOp op, OpOperand *operand, ArrayRef<unsigned> loops, ArrayRef<LoopTile> tiles,
+                       Type element) {
+  AffineMap map = op.getMatchingIndexingMap(operand), packed = makeMap(tiles.size(), loops);
+  Value source = slice(operand->get(), map, tiles), destination = scratch(packed, tiles, element);
+  // Loops of the copy are the dimensions of what is packed.
+  SmallVector<unsigned> order = getLoops(dropFixed(packed, tiles));
+  SmallVector<unsigned> from = llvm::map_to_vector(getLoops(dropFixed(map, tiles)), [&](unsigned loop) {
+    return unsigned(llvm::find(order, loop) - order.begin());
+  });
+  SmallVector<AffineMap> maps{makeMap(order.size(), from), b.getMultiDimIdentityMap(order.size())};
+  SmallVector<utils::IteratorType> iterators(order.size(), utils::IteratorType::parallel);
+  auto copy = linalg::GenericOp::create(b, loc, destination.getType(), source, destination, maps, iterators,
+                                        [&](OpBuilder &nested, Location, ValueRange args) {
+                                          linalg::YieldOp::create(nested, loc, widen(nested, args[0], element));
+                                        });
+  setRole(copy, "pack");
+  return copy.getResult(0);
+}
+
 Value StageTiler::multiplyBlock(linalg::GenericOp op, Contraction contraction, ArrayRef<LoopTile> tiles,
-                                Value accumulator) {
-  Value left = slice(contraction.left->get(), op.getMatchingIndexingMap(contraction.left), tiles);
-  // The right operand in rows of columns, one after the other: lines that follow each other, and pages that stay few.
-  AffineMap rightMap = dropFixed(op.getMatchingIndexingMap(contraction.right), tiles);
-  Value right = slice(contraction.right->get(), op.getMatchingIndexingMap(contraction.right), tiles);
-  SmallVector<unsigned> packedLoops;
+                                Value accumulator, bool inPairs) {
+  AffineMap leftMap = op.getMatchingIndexingMap(contraction.left);
+  SmallVector<unsigned> rightLoops;
   for (unsigned loop : getLoops(op.getMatchingIndexingMap(contraction.right)))
     if (loop != contraction.columns && loop != contraction.reduction)
-      packedLoops.push_back(loop);
-  packedLoops.append({contraction.reduction, contraction.columns});
-  SmallVector<AffineExpr> exprs =
-      llvm::map_to_vector(packedLoops, [&](unsigned loop) { return b.getAffineDimExpr(loop); });
-  AffineMap packedMap = AffineMap::get(tiles.size(), 0, exprs, op.getContext());
+      rightLoops.push_back(loop);
+  rightLoops.append({contraction.reduction, contraction.columns});
   Type element = getElementTypeOrSelf(op.getResult(0).getType());
-  Value destination = scratch(packedMap, tiles, element);
-  AffineMap packedDims = dropFixed(packedMap, tiles);
-  // Loops of the copy are the dimensions of the packed block.
-  SmallVector<unsigned> order = getLoops(packedDims);
-  SmallVector<AffineExpr> from = llvm::map_to_vector(getLoops(rightMap), [&](unsigned loop) -> AffineExpr {
-    return b.getAffineDimExpr(llvm::find(order, loop) - order.begin());
-  });
-  SmallVector<AffineMap> maps{AffineMap::get(order.size(), 0, from, op.getContext()),
-                              b.getMultiDimIdentityMap(order.size())};
-  SmallVector<utils::IteratorType> iterators(order.size(), utils::IteratorType::parallel);
-  auto pack = linalg::GenericOp::create(b, loc, destination.getType(), right, destination, maps, iterators,
-                                        [&](OpBuilder &nested, Location, ValueRange args) {
-                                          Value wide = args[0];
-                                          if (wide.getType() != element)
-                                            wide = arith::ExtFOp::create(nested, loc, element, wide);
-                                          linalg::YieldOp::create(nested, loc, wide);
-                                        });
-  setRole(pack, "pack");
-
-  AffineMap leftMap = dropFixed(op.getMatchingIndexingMap(contraction.left), tiles);
+  auto getType = [](OpOperand *operand) { return getElementTypeOrSelf(operand->get().getType()); };
+  // The right operand in rows of columns, one after the other: lines that follow each other, and pages that stay few.
+  Value right = pack(op, contraction.right, rightLoops, tiles, inPairs ? getType(contraction.right) : element);
+  // The left one is read element by element, each once for a register tile: it is widened once for all of them.
+  Value left = inPairs || getType(contraction.left) == element
+                   ? slice(contraction.left->get(), leftMap, tiles)
+                   : pack(op, contraction.left, getLoops(leftMap), tiles, element);
   SmallVector<utils::IteratorType> kinds;
   for (auto [loop, kind] : llvm::enumerate(op.getIteratorTypesArray()))
     if (!tiles[loop].isFixed)
       kinds.push_back(kind);
-  auto product =
-      linalg::GenericOp::create(b, loc, accumulator.getType(), ValueRange{left, pack.getResult(0)}, accumulator,
-                                ArrayRef<AffineMap>{leftMap, packedDims, dropFixed(outMap(op), tiles)}, kinds,
-                                [&](OpBuilder &nested, Location, ValueRange args) {
-                                  Value wide = args[0];
-                                  if (wide.getType() != element)
-                                    wide = arith::ExtFOp::create(nested, loc, element, wide);
-                                  auto flags = arith::FastMathFlags::contract;
-                                  Value term = arith::MulFOp::create(nested, loc, wide, args[1], flags);
-                                  Value sum = arith::AddFOp::create(nested, loc, args[2], term, flags);
-                                  linalg::YieldOp::create(nested, loc, sum);
-                                });
+  SmallVector<AffineMap> maps{dropFixed(leftMap, tiles), dropFixed(makeMap(tiles.size(), rightLoops), tiles),
+                              dropFixed(outMap(op), tiles)};
+  auto product = linalg::GenericOp::create(
+      b, loc, accumulator.getType(), ValueRange{left, right}, accumulator, maps, kinds,
+      [&](OpBuilder &nested, Location, ValueRange args) {
+        auto flags = arith::FastMathFlags::contract;
+        Value term = arith::MulFOp::create(nested, loc, widen(nested, args[0], element),
+                                           widen(nested, args[1], element), flags);
+        Value sum = arith::AddFOp::create(nested, loc, args[2], term, flags);
+        linalg::YieldOp::create(nested, loc, sum);
+      });
   setRole(product, "product");
   return product.getResult(0);
 }
@@ -288,33 +298,48 @@ Value StageTiler::multiply(linalg::GenericOp op, Contraction contraction, SmallV
   LoopTile &depth = tiles[contraction.reduction];
   OpFoldResult all = depth.size;
   int64_t step = plan.getKeys();
+  bool hasPairs = plan.getPrecision() == Precision::BF16 && step % 2 == 0 && canMultiplyPairs(op, contraction);
   std::optional<int64_t> size = getConstantIntValue(all);
-  depth.most = size ? std::min(step, *size) : step;
   OpBuilder::InsertionGuard guard(b);
-  auto emit = [&](OpFoldResult offset, OpFoldResult count, Value accumulator) {
+  auto emit = [&](OpFoldResult offset, OpFoldResult count, int64_t most, Value accumulator, bool inPairs) {
     depth.offset = offset;
     depth.size = count;
-    return multiplyBlock(op, contraction, tiles, accumulator);
+    depth.most = most;
+    return multiplyBlock(op, contraction, tiles, accumulator, inPairs);
   };
-  // Whole blocks, then what is left of a known size in one of its own; of an unknown one each block asks how much is.
-  int64_t whole = size ? *size / step * step : 0;
-  if (!size || whole > 0) {
-    Value end = size ? index(b.getIndexAttr(whole)) : index(all);
+  AffineExpr d0 = b.getAffineDimExpr(0), s0 = b.getAffineSymbolExpr(0);
+  // Whole blocks, then what is left of a known size in one of its own; of an unknown one each block asks how much is,
+  // unless it has to be known whether elements have partners.
+  OpFoldResult whole = size ? OpFoldResult(b.getIndexAttr(*size / step * step)) : all;
+  if (!size && hasPairs)
+    whole = affine::makeComposedFoldedAffineApply(b, loc, s0.floorDiv(step) * step, {all});
+  if (getConstantIntValue(whole) != 0) {
+    Value end = index(whole);
     auto loop = scf::ForOp::create(b, loc, index(b.getIndexAttr(0)), end, index(b.getIndexAttr(step)), destination);
     OpBuilder::InsertionGuard inside(b);
     b.setInsertionPointToStart(loop.getBody());
     OpFoldResult count = b.getIndexAttr(step);
-    if (!size) {
-      AffineExpr at = b.getAffineDimExpr(0), last = b.getAffineSymbolExpr(0);
-      auto map = AffineMap::get(1, 1, {last - at, b.getAffineConstantExpr(step)}, b.getContext());
+    if (!size && !hasPairs) {
+      auto map = AffineMap::get(1, 1, {s0 - d0, b.getAffineConstantExpr(step)}, b.getContext());
       count = affine::makeComposedFoldedAffineMin(b, loc, map, {loop.getInductionVar(), all});
     }
-    Value sum = emit(loop.getInductionVar(), count, loop.getRegionIterArgs()[0]);
+    Value sum = emit(loop.getInductionVar(), count, step, loop.getRegionIterArgs()[0], hasPairs);
     scf::YieldOp::create(b, loc, sum);
     destination = loop.getResult(0);
   }
-  if (size && whole < *size)
-    destination = emit(b.getIndexAttr(whole), b.getIndexAttr(*size - whole), destination);
+  if (!size && hasPairs) {
+    OpFoldResult left = affine::makeComposedFoldedAffineApply(b, loc, s0 % step, {all});
+    return emit(whole, left, step, destination, /*inPairs=*/false);
+  }
+  if (!size)
+    return destination;
+  int64_t begin = *size / step * step, left = *size - begin;
+  // The last of an odd number has no partner.
+  int64_t paired = hasPairs ? left / 2 * 2 : left;
+  if (paired > 0)
+    destination = emit(b.getIndexAttr(begin), b.getIndexAttr(paired), paired, destination, hasPairs);
+  if (paired < left)
+    destination = emit(b.getIndexAttr(begin + paired), b.getIndexAttr(1), 1, destination, /*inPairs=*/false);
   return destination;
 }
 

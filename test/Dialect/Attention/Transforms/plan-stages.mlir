@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-// RUN: attn-opt %s -pass-pipeline='builtin.module(func.func(attn-plan-stages{vector-bits=512 vector-registers=32}))' -split-input-file | FileCheck %s -enable-var-scope
+// RUN: attn-opt %s -pass-pipeline='builtin.module(func.func(attn-plan-stages{vector-bits=512 vector-registers=32}))' -split-input-file | FileCheck %s -enable-var-scope --check-prefixes=CHECK,WIDE
+// RUN: attn-opt %s -pass-pipeline='builtin.module(func.func(attn-plan-stages{vector-bits=512 vector-registers=32 bf16-dot}))' -split-input-file | FileCheck %s -enable-var-scope --check-prefixes=CHECK,PAIRS
 
 #left = affine_map<(n, o, k) -> (n, k)>
 #right = affine_map<(n, o, k) -> (k, o)>
@@ -123,4 +124,44 @@ func.func @producers_of_attention(%q: tensor<2x128x4xf32>, %k: tensor<2x9x4xf32>
   %r = attn.generic ins(%made_q, %made_k, %made_v : tensor<2x128x4xf32>, tensor<2x9x4xf32>, tensor<2x9x4xf32>)
     outs(out %rows : tensor<2x128x4xf32>) maps [#q, #k, #v, #o] normalizer(#attn.softmax)
   return %r : tensor<2x128x4xf32>
+}
+
+// -----
+
+#left = affine_map<(n, o, k) -> (n, k)>
+#turned = affine_map<(n, o, k) -> (k, n)>
+#right = affine_map<(n, o, k) -> (k, o)>
+#out = affine_map<(n, o, k) -> (n, o)>
+
+// Products of bf16 are taken in pairs where the machine has an instruction for it and pairs of the left operand are
+// neighbours in memory: of the second one, stored [in, rows], they are not.
+
+// CHECK-LABEL: func.func @pairs
+//        WIDE:   attn.plan = #attn.plan<product, {{.*}}, register_tile = [4, 4]>}
+//       PAIRS:   attn.plan = #attn.plan<product, {{.*}}, register_tile = [4, 4], precision = bf16>}
+//       CHECK:   attn.plan = #attn.plan<product, {{.*}}, register_tile = [4, 4]>}
+func.func @pairs(%x: tensor<33x7xbf16>, %turned: tensor<7x33xbf16>, %w: tensor<7x70xbf16>)
+    -> (tensor<33x70xf32>, tensor<33x70xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %init = tensor.empty() : tensor<33x70xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%init : tensor<33x70xf32>) -> tensor<33x70xf32>
+  %p = linalg.generic {indexing_maps = [#left, #right, #out], iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%x, %w : tensor<33x7xbf16>, tensor<7x70xbf16>) outs(%zeros : tensor<33x70xf32>) {
+  ^bb0(%a: bf16, %b: bf16, %s: f32):
+    %c = arith.extf %a : bf16 to f32
+    %d = arith.extf %b : bf16 to f32
+    %term = arith.mulf %c, %d : f32
+    %sum = arith.addf %s, %term : f32
+    linalg.yield %sum : f32
+  } -> tensor<33x70xf32>
+  %r = linalg.generic {indexing_maps = [#turned, #right, #out], iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%turned, %w : tensor<7x33xbf16>, tensor<7x70xbf16>) outs(%zeros : tensor<33x70xf32>) {
+  ^bb0(%a: bf16, %b: bf16, %s: f32):
+    %c = arith.extf %a : bf16 to f32
+    %d = arith.extf %b : bf16 to f32
+    %term = arith.mulf %c, %d : f32
+    %sum = arith.addf %s, %term : f32
+    linalg.yield %sum : f32
+  } -> tensor<33x70xf32>
+  return %p, %r : tensor<33x70xf32>, tensor<33x70xf32>
 }

@@ -20,10 +20,10 @@
 //       CHECK:     %[[OUT:.+]] = tensor.extract_slice %[[ALL]][%[[BATCH]], %[[N]], %[[O]]] [1, 16, 32] {{.*}} to tensor<16x32xf32>
 //       CHECK:     %[[ZERO:.+]] = linalg.fill {attn.role = "stage"} {{.*}} -> tensor<16x32xf32>
 //       CHECK:     %[[SUM:.+]] = scf.for %[[K:[^ ]+]] = %c0{{.*}} to %c16{{.*}} step %c8{{.*}} iter_args(%[[ACC:.+]] = %[[ZERO]])
-//   CHECK-DAG:       %[[LEFT:.+]] = tensor.extract_slice %[[X]][%[[BATCH]], %[[N]], %[[K]]] [1, 16, 8] {{.*}} to tensor<16x8xf32>
-//   CHECK-DAG:       %[[RIGHT:.+]] = tensor.extract_slice %[[W]][%[[O]], %[[K]]] [32, 8] {{.*}} to tensor<32x8xbf16>
+//       CHECK:       %[[RIGHT:.+]] = tensor.extract_slice %[[W]][%[[O]], %[[K]]] [32, 8] {{.*}} to tensor<32x8xbf16>
 //       CHECK:       %[[PACKED:.+]] = linalg.generic {indexing_maps = [#[[T:[^ ,]+]], #[[SAME:[^ ,]+]]], {{.*}} ins(%[[RIGHT]] : {{.*}} outs(%{{.+}} : tensor<8x32xf32>) attrs = {attn.role = "pack"}
 //       CHECK:         arith.extf
+//       CHECK:       %[[LEFT:.+]] = tensor.extract_slice %[[X]][%[[BATCH]], %[[N]], %[[K]]] [1, 16, 8] {{.*}} to tensor<16x8xf32>
 //       CHECK:       %[[NEXT:.+]] = linalg.generic {{.*}}"reduction"]} ins(%[[LEFT]], %[[PACKED]] : {{.*}} outs(%[[ACC]] : tensor<16x32xf32>) attrs = {attn.role = "product"}
 //       CHECK:       scf.yield %[[NEXT]]
 //   CHECK-DAG:     tensor.extract_slice %[[X]][%[[BATCH]], %[[N]], 16] [1, 16, 4]
@@ -97,4 +97,39 @@ func.func @sums(%x: tensor<?x5xf32>) -> tensor<?x5xf32> {
     linalg.yield %moved : f32
   } -> tensor<?x5xf32>
   return %r : tensor<?x5xf32>
+}
+
+// -----
+
+#plan = #attn.plan<product, rows_major, rows = 16, keys = 8, lanes = 16, register_tile = [4, 2], precision = bf16>
+#left = affine_map<(n, o, k) -> (n, k)>
+#right = affine_map<(n, o, k) -> (k, o)>
+#out = affine_map<(n, o, k) -> (n, o)>
+
+// In pairs bf16 is packed as it is, and the left operand read in place; the last of 21 steps has no partner and is computed
+// in f32. Elsewhere both operands are widened before they are multiplied.
+
+// CHECK-LABEL: func.func @pairs
+//       CHECK:   scf.for %{{.+}} = %c0{{.*}} to %c16{{.*}} step %c8
+//       CHECK:     linalg.generic {{.*}} outs(%{{.+}} : tensor<8x32xbf16>) attrs = {attn.role = "pack"}
+//       CHECK:     linalg.generic {{.*}} ins(%{{.+}}, %{{.+}} : tensor<16x8xbf16>, tensor<8x32xbf16>) {{.*}}"product"
+//       CHECK:   linalg.generic {{.*}} outs(%{{.+}} : tensor<4x32xbf16>) attrs = {attn.role = "pack"}
+//       CHECK:   linalg.generic {{.*}} ins(%{{.+}}, %{{.+}} : tensor<16x4xbf16>, tensor<4x32xbf16>) {{.*}}"product"
+//       CHECK:   linalg.generic {{.*}} outs(%{{.+}} : tensor<1x32xf32>) attrs = {attn.role = "pack"}
+//       CHECK:   linalg.generic {{.*}} outs(%{{.+}} : tensor<16x1xf32>) attrs = {attn.role = "pack"}
+//       CHECK:   linalg.generic {{.*}} ins(%{{.+}}, %{{.+}} : tensor<16x1xf32>, tensor<1x32xf32>) {{.*}}"product"
+func.func @pairs(%x: tensor<48x21xbf16>, %w: tensor<21x64xbf16>) -> tensor<48x64xf32> {
+  %zero = arith.constant 0.0 : f32
+  %init = tensor.empty() : tensor<48x64xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%init : tensor<48x64xf32>) -> tensor<48x64xf32>
+  %p = linalg.generic {indexing_maps = [#left, #right, #out], iterator_types = ["parallel", "parallel", "reduction"]}
+    ins(%x, %w : tensor<48x21xbf16>, tensor<21x64xbf16>) outs(%zeros : tensor<48x64xf32>) attrs = {attn.plan = #plan} {
+  ^bb0(%a: bf16, %b: bf16, %s: f32):
+    %c = arith.extf %a : bf16 to f32
+    %d = arith.extf %b : bf16 to f32
+    %term = arith.mulf %c, %d : f32
+    %sum = arith.addf %s, %term : f32
+    linalg.yield %sum : f32
+  } -> tensor<48x64xf32>
+  return %p : tensor<48x64xf32>
 }

@@ -3,6 +3,7 @@
 attn-normalize made of the op. Each case is judged by both.
 
 usage: multi_head.py TRANSFORMER_BLOCK.mlir
+       multi_head.py --cpu=NAME                only cases of bf16, as kernels for that processor
 """
 
 import dataclasses
@@ -51,6 +52,10 @@ CASES = [
     Case(norm="layer", pairs=3, interleaved=True, positions=True, transposed=True),
     Case(rows=70, width=64, size=16, value_size=16, pairs=8, positions=True, out_width=65),
     Case(element="bf16", bias=True, norm="rms", pairs=4),
+    # Sums of an odd number of terms, more than a block of them; columns and rows beyond whole vectors and tiles.
+    Case(element="bf16", rows=131, width=71, out_width=65, packed=True, transposed=True, causal=True, threads=2),
+    Case(element="bf16", rows=5, width=130, size=12, value_size=7, out_width=3, kv_heads=2, bias=True),
+    Case(element="f16", rows=67, width=71, out_width=65, transposed=True, bias=True),
 ]
 
 
@@ -156,7 +161,7 @@ def list_shapes(case):
     return shapes
 
 
-def run(case, folder, random):
+def run(case, folder, random, options=()):
     shapes = list_shapes(case)
     values = {name: random.normal(size=shape) for name, shape in shapes.items()}
     for name in values:
@@ -174,14 +179,17 @@ def run(case, folder, random):
     for name, value in values.items():
         kind = {"p": np.int32, "mask": np.bool_}.get(name, np.float32)
         stored[name] = np.ascontiguousarray(value).astype(kind)
-        if case.element == "bf16" and name not in ("p", "mask", "cos", "sin"):
-            stored[name] = (stored[name].view(np.uint32) & 0xFFFF0000).view(np.float32)
+        if name not in ("p", "mask", "cos", "sin"):
+            if case.element == "bf16":
+                stored[name] = (stored[name].view(np.uint32) & 0xFFFF0000).view(np.float32)
+            elif case.element == "f16":
+                stored[name] = stored[name].astype(np.float16)
         values[name] = stored[name].astype(np.float64)
     source = kernel(case, shapes)
     (folder / "f.mlir").write_text(source)
-    command = ["attn-run", str(folder / "f.mlir"), f"--threads={case.threads}"]
-    # Roundings of Q, K, V and O to bf16; in f32 the sums.
-    unit = 2**-16 if case.element == "f32" else 2**-5
+    command = ["attn-run", str(folder / "f.mlir"), f"--threads={case.threads}", *options]
+    # Roundings of Q, K, V and O to 16 bits; in f32 the sums.
+    unit = {"f32": 2**-16, "f16": 2**-8, "bf16": 2**-5}[case.element]
     expected = evaluate(case, values)
     return judge_output(command, folder, stored, expected, unit * np.abs(expected).max(), source)
 
@@ -220,6 +228,10 @@ def main():
     random = np.random.default_rng(5)
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
+        if sys.argv[1].startswith("--cpu="):
+            cases = [case for case in CASES if case.element == "bf16"]
+            finish(len(cases), sum(run(case, folder, random, sys.argv[1:]) for case in cases))
+            return
         failed = sum(run(case, folder, random) for case in CASES) + run_block(sys.argv[1], folder, random)
     finish(len(CASES) + 1, failed)
 

@@ -92,7 +92,8 @@ def AttnPlanStagesPass : InterfacePass<"attn-plan-stages", "::mlir::FunctionOpIn
     by tile, in one parallel loop, without storing what is between them:
     * `product`: a contraction and the elementwise ops behind it (bias, activation, residual), as far as nothing else reads
       what is between; the plan's `rows` (128) and columns (its register tile's vectors) are a tile, `keys` (64) the steps
-      of the reduction whose weights are packed at a time, so that they stay in L1;
+      of the reduction whose weights are packed at a time, so that they stay in L1. `precision` is bf16 where the machine
+      multiplies pairs of bf16 and both operands hold them, the left one with the reduction innermost;
     * `rowwise`: reductions and elementwise ops over the same rows (a norm), in tiles of `rows` whole rows.
 
     An elementwise op that makes an operand of attention out of what is stored has no plan: it is made in the tiles of the
@@ -109,7 +110,8 @@ def AttnPlanStagesPass : InterfacePass<"attn-plan-stages", "::mlir::FunctionOpIn
   }];
   let options = [
     Option<"vectorBits", "vector-bits", "int64_t", "256", "As attn-select-plan">,
-    Option<"vectorRegisters", "vector-registers", "int64_t", "16", "As attn-select-plan">
+    Option<"vectorRegisters", "vector-registers", "int64_t", "16", "As attn-select-plan">,
+    Option<"hasBf16Dot", "bf16-dot", "bool", "false", "As attn-select-plan">
   ];
   let dependentDialects = ["::attn::AttnDialect", "::mlir::linalg::LinalgDialect"];
 }
