@@ -31,7 +31,8 @@ struct CPUDescription {
   bool hasFma = true;
   /// Whether it converts between f16 and f32.
   bool hasF16c = true;
-  /// Whether one instruction multiplies pairs of bf16 and adds the products in f32 (AVX512-BF16).
+  /// Whether one instruction multiplies pairs of bf16 and adds the products in f32 (AVX512-BF16), faster than it would
+  /// be done in f32.
   bool hasBf16Dot = false;
   /// Name of the instruction set, for the description of a kernel.
   std::string name;
