@@ -70,12 +70,20 @@ class Kernel:
         self.description = json.loads(description())
         self.workspace_size = getattr(self.library, name + "_workspace_size")
         self.workspace_size.restype = ctypes.c_size_t
+        self.call_workspace_size = None
+        if self.description.get("workspace_of_call"):
+            self.call_workspace_size = getattr(self.library, name + "_call_workspace_size")
+            self.call_workspace_size.restype = ctypes.c_size_t
 
     def bind(self, arrays, threads=1, runtime=None):
         """A callable without arguments for these tensors, in the order of the kernel's arguments."""
         views = [make_view(array) for array in arrays]
-        workspace = np.empty(self.workspace_size(threads), np.uint8)
-        call = AttnCall(self.description["abi"], threads, workspace.ctypes.data, workspace.nbytes, None, None)
+        call = AttnCall(self.description["abi"], threads, None, 0, None, None)
+        size = self.workspace_size(threads)
+        if self.call_workspace_size:
+            size = self.call_workspace_size(ctypes.byref(call), *(ctypes.byref(view) for view in views))
+        workspace = np.empty(size, np.uint8)
+        call.workspace, call.workspace_bytes = workspace.ctypes.data, size
         pool = OpenMPPool(threads, 1)
         if threads > 1:
             call.parallel_for = ctypes.cast(runtime.attn_openmp_parallel_for, ctypes.c_void_p)

@@ -6,12 +6,18 @@
  *
  *   int32_t NAME(const attn_call *call, <inputs, inouts and scalars in order>, <outputs in order>);
  *   size_t NAME_workspace_size(int32_t workers);
+ *   size_t NAME_call_workspace_size(const attn_call *call, <the same arguments>);      (some kernels)
  *   int32_t NAME_abi_version(void);
  *   const char *NAME_description(void);
  *
  * One object may hold a kernel for several processors (attn-compile --cpu=x86-64-v3,znver4): each call then goes to the
  * code for the last of the list that this machine can run, which NAME_description names and NAME_workspace_size answers
  * for. Where it can run none, the call returns ATTN_ERROR_CPU, and the other three return 0, 0 and null.
+ *
+ * A kernel of several stages may hand on tensors whose sizes are those of a call. It then has
+ * NAME_call_workspace_size, which says what a call needs by call->workers and the sizes of the views (their data may be
+ * null), and is 0 where sizes or workers would be refused; NAME_workspace_size leaves out what depends on sizes, so
+ * such a workspace is too small. Its NAME_description says "workspace_of_call": true.
  *
  * Ownership: all memory belongs to the caller and is only used during the call. A kernel allocates nothing, keeps
  * nothing from one call to the next (but which code to choose), needs no library, and may be called from several
@@ -53,7 +59,8 @@ typedef enum attn_status {
   ATTN_ERROR_STRIDE = 5,    /* innermost stride not 1, a negative stride, or an output stride of 0 */
   ATTN_ERROR_ALIGNMENT = 6, /* data is not aligned to its element type */
   ATTN_ERROR_WORKERS = 7,   /* call->workers is below 1 */
-  ATTN_ERROR_WORKSPACE = 8, /* workspace is null or has less than NAME_workspace_size(workers) bytes */
+  ATTN_ERROR_WORKSPACE = 8, /* workspace is null or has less bytes than NAME_workspace_size(workers), or, if there is
+                               one, NAME_call_workspace_size says */
   ATTN_ERROR_POOL = 9,      /* parallel_for did not run each task once with a worker in range: outputs are incomplete */
   ATTN_ERROR_CPU = 10,      /* compiled for a list of processors, none of which this one can stand in for */
   ATTN_ERROR_POSITION = 12  /* an element of an input says to write outside of an inout */
@@ -73,7 +80,7 @@ typedef struct attn_call {
   int32_t abi_version;            /* ATTN_ABI_VERSION */
   int32_t workers;                /* how many tasks may run at once, at least 1; serial calls use worker 0 only */
   void *workspace;                /* scratch memory of any alignment; its contents do not matter before or after */
-  size_t workspace_bytes;         /* at least NAME_workspace_size(workers) */
+  size_t workspace_bytes;         /* at least NAME_workspace_size(workers), or what NAME_call_workspace_size says */
   attn_parallel_for parallel_for; /* null: tasks run one after the other on the calling thread */
   void *pool;                     /* handed to parallel_for */
 } attn_call;

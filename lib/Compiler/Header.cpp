@@ -90,12 +90,34 @@ static void writeExample(llvm::raw_ostream &os, const KernelSignature &kernel, b
   }
   if (isGpu)
     os << " *   attn_gpu_call call = {ATTN_ABI_VERSION, 0, launch, device, stream, choose, NULL, 0};\n";
+  else if (kernel.isSharedOfCall)
+    os << " *   attn_call call = {ATTN_ABI_VERSION, 1, NULL, 0, NULL, NULL};\n";
   else
     os << " *   attn_call call = {ATTN_ABI_VERSION, 1, workspace, " << kernel.getSymbol("workspace_size")
        << "(1), NULL, NULL};\n";
+  auto writeArguments = [&] {
+    for (const KernelArgument &argument : kernel.arguments)
+      os << ", " << (argument.isScalar() ? "" : "&") << getParameterName(argument.name);
+    os << ");\n";
+  };
+  if (kernel.isSharedOfCall) {
+    os << " *   call.workspace_bytes = " << kernel.getSymbol(kCallWorkspaceSuffix) << "(&call";
+    writeArguments();
+    os << " *   call.workspace = malloc(call.workspace_bytes);\n";
+  }
   os << " *   int32_t status = " << kernel.name << "(&call";
-  for (const KernelArgument &argument : kernel.arguments)
-    os << ", " << (argument.isScalar() ? "" : "&") << getParameterName(argument.name);
+  writeArguments();
+}
+
+/// The parameters of NAME behind the first, below each other from `column` on.
+static void writeParameters(llvm::raw_ostream &os, const KernelSignature &kernel, size_t column) {
+  for (const KernelArgument &argument : kernel.arguments) {
+    os << ",\n" << std::string(column, ' ');
+    if (argument.isScalar())
+      os << getCType(argument.type) << ' ' << getParameterName(argument.name);
+    else
+      os << "const " << getViewType(argument) << " *" << getParameterName(argument.name);
+  }
   os << ");\n";
 }
 
@@ -106,19 +128,25 @@ static void writeKernel(llvm::raw_ostream &os, const KernelSignature &kernel, bo
         "definition says,\n"
      << " * else ATTN_ERROR_SHAPE. Strides are free within the rules for views (innermost 1). Scratch: "
      << kernel.workspaceBytes << " bytes a worker";
-  if (kernel.sharedBytes > 0)
+  if (kernel.sharedBytes > 0 && !kernel.isSharedOfCall)
     os << ", and " << kernel.sharedBytes << " for what its " << kernel.stages << " stages hand on";
+  if (kernel.isSharedOfCall)
+    os << ", and for what its " << kernel.stages
+       << " stages\n * hand on what depends on sizes: " << kernel.getSymbol(kCallWorkspaceSuffix) << " counts all";
   os << ".\n *\n";
   writeExample(os, kernel, isGpu);
   os << " */\nint32_t " << kernel.name << (isGpu ? "(const attn_gpu_call *call" : "(const attn_call *call");
-  for (const KernelArgument &argument : kernel.arguments) {
-    os << ",\n" << std::string(9 + kernel.name.size(), ' ');
-    if (argument.isScalar())
-      os << getCType(argument.type) << ' ' << getParameterName(argument.name);
-    else
-      os << "const " << getViewType(argument) << " *" << getParameterName(argument.name);
+  writeParameters(os, kernel, 9 + kernel.name.size());
+  if (kernel.isSharedOfCall) {
+    std::string name = kernel.getSymbol(kCallWorkspaceSuffix);
+    os << "\n/* Bytes of workspace that this call needs, by call->workers and the sizes of the views, whose data may "
+          "be null; "
+          "0 where\n * sizes or workers would be refused. */\nsize_t "
+       << name << "(const attn_call *call";
+    writeParameters(os, kernel, 8 + name.size());
   }
-  os << ");\n\n/* Bytes of workspace for this many workers; 0 for fewer than one, or when none is needed. */\nsize_t "
+  os << "\n/* Bytes of workspace for this many workers; 0 for fewer than one, or when none is needed"
+     << (kernel.isSharedOfCall ? ";\n * without what depends on sizes" : "") << ". */\nsize_t "
      << kernel.getSymbol("workspace_size") << "(int32_t workers);\n\n/* ATTN_ABI_VERSION of the compiler. */\nint32_t "
      << kernel.getSymbol("abi_version") << "(void);\n\n/* JSON: arguments, instruction set, compiler. A constant. */\n"
      << "const char *" << kernel.getSymbol("description") << "(void);\n";

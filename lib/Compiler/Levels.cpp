@@ -76,7 +76,7 @@ llvm::Expected<std::unique_ptr<llvm::Module>> attn::joinLevels(std::vector<std::
                                          llvm::ConstantInt::get(i32, 0), "attn.level");
   llvm::Function *choose = buildChoose(*joined, required, *level);
   for (const KernelSignature &kernel : kernels) {
-    // Without a level, workspace_size and abi_version are 0 and there is no description.
+    // Without a level, workspace sizes and abi_version are 0 and there is no description.
     auto build = [&](const std::string &name, int64_t otherwise) {
       llvm::SmallVector<llvm::Function *> functions = versions->getFunctions(name);
       llvm::Type *result = functions.front()->getReturnType();
@@ -84,8 +84,8 @@ llvm::Expected<std::unique_ptr<llvm::Module>> attn::joinLevels(std::vector<std::
       buildEntry(*joined, name, functions, value, *level, *choose);
     };
     build(kernel.name, ATTN_ERROR_CPU);
-    for (const char *suffix : kEntrySuffixes)
-      build(kernel.getSymbol(suffix), 0);
+    for (const std::string &question : getQuestions(kernel))
+      build(question, 0);
   }
   return std::move(joined);
 }

@@ -60,10 +60,10 @@ static llvm::Expected<std::unique_ptr<llvm::MCSubtargetInfo>> createSubtarget(co
       (*llvmTarget)->createMCSubtargetInfo(getTriple(), target.cpu.name, target.features));
 }
 
-/// Processors of AVX512-BF16 that take two cycles for a vector of its products, where they begin two multiply-adds of f32
-/// in one: a half of f32's rate. Measured on Emerald Rapids, 89 GF/s beside 179, and attention of bf16 (1024 x 1024, D =
-/// 64) at 80 GF/s in pairs beside 137 in f32; LLVM's model has the same figures for all of them. Elsewhere (Zen 4, Cooper
-/// Lake) pairs double the rate.
+/// Processors of AVX512-BF16 that take two cycles for a vector of its products, where they begin two multiply-adds of
+/// f32 in one: a half of f32's rate. Measured on Emerald Rapids, 89 GF/s beside 179, and attention of bf16 (1024 x
+/// 1024, D = 64) at 80 GF/s in pairs beside 137 in f32; LLVM's model has the same figures for all of them. Elsewhere
+/// (Zen 4, Cooper Lake) pairs double the rate.
 static bool hasSlowBf16Dot(llvm::StringRef cpu) {
   return llvm::is_contained({"sapphirerapids", "emeraldrapids", "graniterapids", "graniterapids-d"}, cpu);
 }

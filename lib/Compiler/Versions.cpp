@@ -21,14 +21,22 @@ llvm::SmallVector<llvm::GlobalVariable *> Versions::getGlobals(llvm::StringRef n
                              [&](size_t index) { return module->getNamedGlobal(getVersionName(name, index)); });
 }
 
+llvm::SmallVector<std::string> attn::getQuestions(const KernelSignature &kernel) {
+  llvm::SmallVector<std::string> names;
+  for (const char *suffix : {"workspace_size", "abi_version", "description"})
+    names.push_back(kernel.getSymbol(suffix));
+  if (kernel.isSharedOfCall)
+    names.push_back(kernel.getSymbol(kCallWorkspaceSuffix));
+  return names;
+}
+
 llvm::Expected<Versions> attn::linkVersions(std::vector<std::unique_ptr<llvm::Module>> modules,
                                             llvm::ArrayRef<KernelSignature> kernels,
                                             llvm::ArrayRef<std::string> globals) {
   std::vector<std::string> names(globals);
   for (const KernelSignature &kernel : kernels) {
     names.push_back(kernel.name);
-    for (const char *suffix : kEntrySuffixes)
-      names.push_back(kernel.getSymbol(suffix));
+    llvm::append_range(names, getQuestions(kernel));
   }
   for (auto [index, module] : llvm::enumerate(modules))
     for (const std::string &name : names)

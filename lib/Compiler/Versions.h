@@ -14,8 +14,8 @@
 
 namespace attn {
 
-/// Beside NAME itself, entry points are NAME and these.
-inline constexpr const char *kEntrySuffixes[] = {"workspace_size", "abi_version", "description"};
+/// Names of the entry points beside NAME itself: what a host may ask of a kernel.
+llvm::SmallVector<std::string> getQuestions(const KernelSignature &kernel);
 
 /// Versions of the same kernels in one module, none of which can be seen from outside.
 struct Versions {

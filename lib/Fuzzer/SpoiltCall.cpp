@@ -65,7 +65,7 @@ public:
       }
     call.abi_version = ATTN_ABI_VERSION;
     call.workers = static_cast<int32_t>(choice.between(1, 3));
-    size_t bytes = kernel.getWorkspaceSize(call.workers);
+    size_t bytes = kernel.getWorkspaceSize(call.workers, pointers);
     workspace.assign(bytes + 2 * kMargin, kCanary);
     call.workspace = workspace.data() + kMargin;
     call.workspace_bytes = bytes;

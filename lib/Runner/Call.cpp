@@ -8,7 +8,7 @@ static constexpr char kCanary = 0x5A;
 
 Call::Call(const LoadedKernel &kernel, const Arguments &arguments, int threads)
     : kernel(kernel), arguments(arguments), pool{threads, 1} {
-  size_t bytes = kernel.getWorkspaceSize(threads);
+  size_t bytes = kernel.getWorkspaceSize(threads, arguments.getPointers());
   memory.assign(bytes + 2 * kMargin, kCanary);
   call.abi_version = ATTN_ABI_VERSION;
   call.workers = threads;

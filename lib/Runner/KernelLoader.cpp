@@ -18,7 +18,7 @@
 
 using namespace attn;
 
-static constexpr llvm::StringLiteral kTrampoline("attn_run_trampoline");
+static constexpr llvm::StringLiteral kTrampoline("attn_run_trampoline"), kSizeTrampoline("attn_run_size_trampoline");
 
 /// The LLVM type by which C passes this scalar.
 static llvm::Type *getScalarType(ElementType type, llvm::LLVMContext &context) {
@@ -29,26 +29,33 @@ static llvm::Type *getScalarType(ElementType type, llvm::LLVMContext &context) {
   return llvm::IntegerType::get(context, 8 * getByteSize(type));
 }
 
-/// `i32 trampoline(ptr function, ptr call, ptr arguments)`: how many arguments of which type a kernel has is known only
-/// now, and C++ has no call for that.
-static llvm::orc::ThreadSafeModule buildTrampoline(const KernelSignature &signature) {
-  auto context = std::make_unique<llvm::LLVMContext>();
-  auto module = std::make_unique<llvm::Module>("trampoline", *context);
-  llvm::Type *i32 = llvm::Type::getInt32Ty(*context), *ptr = llvm::PointerType::get(*context, 0);
-  auto *type = llvm::FunctionType::get(i32, {ptr, ptr, ptr}, false);
-  auto *function = llvm::Function::Create(type, llvm::Function::ExternalLinkage, kTrampoline, *module);
-  llvm::IRBuilder<> b(llvm::BasicBlock::Create(*context, "", function));
+/// `result trampoline(ptr function, ptr call, ptr arguments)`: how many arguments of which type a kernel has is known
+/// only now, and C++ has no call for that.
+static void addTrampoline(llvm::Module &module, llvm::StringRef name, llvm::Type *result,
+                          const KernelSignature &signature) {
+  llvm::LLVMContext &context = module.getContext();
+  llvm::Type *ptr = llvm::PointerType::get(context, 0);
+  auto *type = llvm::FunctionType::get(result, {ptr, ptr, ptr}, false);
+  auto *function = llvm::Function::Create(type, llvm::Function::ExternalLinkage, name, module);
+  llvm::IRBuilder<> b(llvm::BasicBlock::Create(context, "", function));
   llvm::SmallVector<llvm::Type *> types{ptr};
   llvm::SmallVector<llvm::Value *> values{function->getArg(1)};
   for (size_t i = 0; i < signature.arguments.size(); ++i) {
     const KernelArgument &argument = signature.arguments[i];
     llvm::Value *value = b.CreateLoad(ptr, b.CreateConstInBoundsGEP1_64(ptr, function->getArg(2), i));
     if (argument.isScalar())
-      value = b.CreateLoad(getScalarType(argument.type, *context), value);
+      value = b.CreateLoad(getScalarType(argument.type, context), value);
     types.push_back(value->getType());
     values.push_back(value);
   }
-  b.CreateRet(b.CreateCall(llvm::FunctionType::get(i32, types, false), function->getArg(0), values));
+  b.CreateRet(b.CreateCall(llvm::FunctionType::get(result, types, false), function->getArg(0), values));
+}
+
+static llvm::orc::ThreadSafeModule buildTrampolines(const KernelSignature &signature) {
+  auto context = std::make_unique<llvm::LLVMContext>();
+  auto module = std::make_unique<llvm::Module>("trampoline", *context);
+  addTrampoline(*module, kTrampoline, llvm::Type::getInt32Ty(*context), signature);
+  addTrampoline(*module, kSizeTrampoline, llvm::Type::getInt64Ty(*context), signature);
   return {std::move(module), std::move(context)};
 }
 
@@ -73,13 +80,21 @@ llvm::Error LoadedKernel::addTrampoline(const KernelSignature &signature) {
   if (!created)
     return created.takeError();
   jit = std::move(*created);
-  if (llvm::Error error = jit->addIRModule(buildTrampoline(signature)))
+  if (llvm::Error error = jit->addIRModule(buildTrampolines(signature)))
     return error;
-  llvm::Expected<void *> address = findSymbol(*jit, kTrampoline);
-  if (!address)
-    return address.takeError();
+  llvm::Expected<void *> address = findSymbol(*jit, kTrampoline), ofSize = findSymbol(*jit, kSizeTrampoline);
+  if (llvm::Error error = llvm::joinErrors(address.takeError(), ofSize.takeError()))
+    return error;
   trampoline = reinterpret_cast<decltype(trampoline)>(*address);
+  sizeTrampoline = reinterpret_cast<decltype(sizeTrampoline)>(*ofSize);
   return llvm::Error::success();
+}
+
+size_t LoadedKernel::getWorkspaceSize(int32_t workers, llvm::ArrayRef<const void *> arguments) const {
+  if (!callWorkspaceSize)
+    return workspaceSize(workers);
+  attn_call call = {ATTN_ABI_VERSION, workers, nullptr, 0, nullptr, nullptr};
+  return sizeTrampoline(callWorkspaceSize, &call, arguments.data());
 }
 
 llvm::Expected<std::unique_ptr<LoadedKernel>> LoadedKernel::load(llvm::StringRef object,
@@ -95,6 +110,12 @@ llvm::Expected<std::unique_ptr<LoadedKernel>> LoadedKernel::load(llvm::StringRef
     return std::move(error);
   kernel->function = *function;
   kernel->workspaceSize = reinterpret_cast<decltype(kernel->workspaceSize)>(*workspaceSize);
+  if (signature.isSharedOfCall) {
+    llvm::Expected<void *> ofCall = findSymbol(*kernel->jit, signature.getSymbol(kCallWorkspaceSuffix));
+    if (!ofCall)
+      return ofCall.takeError();
+    kernel->callWorkspaceSize = *ofCall;
+  }
   return kernel;
 }
 
@@ -183,6 +204,12 @@ llvm::Expected<std::unique_ptr<LoadedKernel>> LoadedKernel::load(std::shared_ptr
   kernel->workspaceSize = reinterpret_cast<decltype(kernel->workspaceSize)>(library->find(sizeName));
   if (!kernel->function || !kernel->workspaceSize)
     return llvm::createStringError("the library has no function '" + signature.name + "' or no '" + sizeName + "'");
+  if (signature.isSharedOfCall) {
+    std::string ofCall = signature.getSymbol(kCallWorkspaceSuffix);
+    kernel->callWorkspaceSize = library->find(ofCall);
+    if (!kernel->callWorkspaceSize)
+      return llvm::createStringError("the library has no function '" + ofCall + "'");
+  }
   if (llvm::Error error = kernel->addTrampoline(signature))
     return std::move(error);
   kernel->library = std::move(library);

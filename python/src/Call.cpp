@@ -222,7 +222,7 @@ nb::object Call::run(nb::args args, nb::kwargs kwargs) {
       checkOverlap(i);
 
   Workspace workspace = kernel.takeWorkspace();
-  size_t bytes = kernel.code->getWorkspaceSize(threads);
+  size_t bytes = kernel.code->getWorkspaceSize(threads, addresses);
   attn_openmp_pool pool = {threads, /*pin=*/0};
   attn_call call = {ATTN_ABI_VERSION, threads, workspace.reserve(bytes), bytes, nullptr, nullptr};
   if (threads > 1) {

@@ -63,22 +63,26 @@ TEST(KernelDescription, IsRefusedWhereItIsAnother) {
   refuses(replace(text, "\"input\"", "\"output\""), "expects outputs after all inputs");
 }
 
-/// A kernel whose result is its argument v of `size` elements: there is one key.
-std::string compileCopy(int size) {
+CompiledModule compile(const std::string &text) {
   mlir::DialectRegistry registry;
   registerAllDialects(registry);
   mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
-  std::string q = "tensor<1x1x1x4xf32>", v = "tensor<1x1x1x" + std::to_string(size) + "xf32>";
-  auto module = mlir::parseSourceString<mlir::ModuleOp>(
-      "func.func @copy(%q: " + q + " {attn.name = \"q\"}, %v: " + v + " {attn.name = \"v\"}) -> " + v +
-          "{\n  %o = attn.sdpa %q, %q, %v : (" + q + ", " + q + ", " + v + ") -> " + v + "\n  return %o : " + v + "\n}",
-      &context);
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
   EXPECT_TRUE(module);
   CompileOptions options;
   options.target = llvm::cantFail(describeTarget("native"));
   auto compiled = compileToObject(*module, options);
   EXPECT_TRUE(mlir::succeeded(compiled));
-  return compiled->object;
+  return std::move(*compiled);
+}
+
+/// A kernel whose result is its argument v of `size` elements: there is one key.
+std::string compileCopy(int size) {
+  std::string q = "tensor<1x1x1x4xf32>", v = "tensor<1x1x1x" + std::to_string(size) + "xf32>";
+  return compile("func.func @copy(%q: " + q + " {attn.name = \"q\"}, %v: " + v + " {attn.name = \"v\"}) -> " + v +
+                 "{\n  %o = attn.sdpa %q, %q, %v : (" + q + ", " + q + ", " + v + ") -> " + v + "\n  return %o : " + v +
+                 "\n}")
+      .object;
 }
 
 void expectCopies(const LoadedKernel &kernel, int64_t size) {
@@ -87,10 +91,76 @@ void expectCopies(const LoadedKernel &kernel, int64_t size) {
   attn_view4_f32 qView = {q.data(), {1, 1, 1, 4}, {4, 4, 4, 1}};
   attn_view4_f32 vView = {v.data(), {1, 1, 1, size}, {size, size, size, 1}};
   attn_view4_f32 outView = {out.data(), {1, 1, 1, size}, {size, size, size, 1}};
-  std::vector<char> workspace(kernel.getWorkspaceSize(1));
+  std::vector<char> workspace(kernel.getWorkspaceSize(1, {&qView, &vView, &outView}));
   attn_call call = {ATTN_ABI_VERSION, 1, workspace.data(), workspace.size(), nullptr, nullptr};
   EXPECT_EQ(kernel.call(call, {&qView, &vView, &outView}), ATTN_OK);
   EXPECT_EQ(out, v);
+}
+
+// Two stages, and between them [B,N,8] of the call.
+TEST(LoadedKernel, SaysHowMuchWorkspaceACallNeeds) {
+  auto compiled = compile(R"(
+    #left = affine_map<(b, n, o, k) -> (b, n, k)>
+    #right = affine_map<(b, n, o, k) -> (k, o)>
+    #out = affine_map<(b, n, o, k) -> (b, n, o)>
+    func.func @twice(%x: tensor<?x?x8xf32> {attn.name = "x"}, %w: tensor<8x8xf32> {attn.name = "w"}) -> tensor<?x?x8xf32> {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %zero = arith.constant 0.0 : f32
+      %b = tensor.dim %x, %c0 : tensor<?x?x8xf32>
+      %n = tensor.dim %x, %c1 : tensor<?x?x8xf32>
+      %init = tensor.empty(%b, %n) : tensor<?x?x8xf32>
+      %zeros = linalg.fill ins(%zero : f32) outs(%init : tensor<?x?x8xf32>) -> tensor<?x?x8xf32>
+      %y = linalg.generic {indexing_maps = [#left, #right, #out],
+                           iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+        ins(%x, %w : tensor<?x?x8xf32>, tensor<8x8xf32>) outs(%zeros : tensor<?x?x8xf32>) {
+      ^bb0(%a: f32, %c: f32, %s: f32):
+        %t = arith.mulf %a, %c : f32
+        %r = arith.addf %s, %t : f32
+        linalg.yield %r : f32
+      } -> tensor<?x?x8xf32>
+      %z = linalg.generic {indexing_maps = [#left, #right, #out],
+                           iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+        ins(%y, %w : tensor<?x?x8xf32>, tensor<8x8xf32>) outs(%zeros : tensor<?x?x8xf32>) {
+      ^bb0(%a: f32, %c: f32, %s: f32):
+        %t = arith.mulf %a, %c : f32
+        %r = arith.addf %s, %t : f32
+        linalg.yield %r : f32
+      } -> tensor<?x?x8xf32>
+      return %z : tensor<?x?x8xf32>
+    })");
+  ASSERT_EQ(compiled.kernels.size(), 1U);
+  ASSERT_TRUE(compiled.kernels[0].isSharedOfCall);
+  auto kernel = llvm::cantFail(LoadedKernel::load(compiled.object, compiled.kernels[0]));
+  std::vector<float> x(3 * 5 * 8, 1.0f), w(64, 0.5f), out(x.size());
+  attn_view3_f32 xView = {x.data(), {3, 5, 8}, {40, 8, 1}}, outView = {out.data(), {3, 5, 8}, {40, 8, 1}};
+  attn_view2_f32 wView = {w.data(), {8, 8}, {8, 1}};
+  llvm::SmallVector<const void *> arguments{&xView, &wView, &outView};
+  size_t bytes = kernel->getWorkspaceSize(1, arguments);
+  // What lies between the stages, in whole cache lines, is all that sizes add.
+  xView.sizes[0] = outView.sizes[0] = 6;
+  EXPECT_EQ(kernel->getWorkspaceSize(1, arguments) - bytes, size_t(960 - 512));
+  xView.sizes[0] = outView.sizes[0] = 3;
+
+  std::vector<char> workspace(bytes);
+  attn_call call = {ATTN_ABI_VERSION, 1, workspace.data(), bytes - 1, nullptr, nullptr};
+  EXPECT_EQ(kernel->call(call, arguments), ATTN_ERROR_WORKSPACE);
+  EXPECT_EQ(out, std::vector<float>(out.size(), 0.0f));
+  call.workspace_bytes = bytes;
+  EXPECT_EQ(kernel->call(call, arguments), ATTN_OK);
+  EXPECT_EQ(out, std::vector<float>(out.size(), 16.0f));
+
+  // Sizes that are refused, and numbers of workers.
+  EXPECT_EQ(kernel->getWorkspaceSize(0, arguments), 0U);
+  xView.sizes[0] = 4;
+  EXPECT_EQ(kernel->getWorkspaceSize(1, arguments), 0U);
+  xView.sizes[0] = outView.sizes[0] = -1;
+  EXPECT_EQ(kernel->getWorkspaceSize(1, arguments), 0U);
+  // Views of stride 0 have any size: no product wraps around.
+  for (int dim : {0, 1})
+    xView.sizes[dim] = outView.sizes[dim] = ATTN_MAX_SIZE;
+  xView.data = nullptr;
+  EXPECT_GT(kernel->getWorkspaceSize(1, arguments), size_t(1) << 49);
 }
 
 class KernelLibraryTest : public testing::Test {

@@ -63,7 +63,8 @@ public:
   int32_t call(const attn_gpu_call &call, llvm::ArrayRef<const void *> arguments) const {
     return trampoline(function, reinterpret_cast<const attn_call *>(&call), arguments.data());
   }
-  size_t getWorkspaceSize(int32_t workers) const { return workspaceSize(workers); }
+  /// Bytes of workspace of a call with `arguments` as in call(); 0 where the call would be refused for its sizes.
+  size_t getWorkspaceSize(int32_t workers, llvm::ArrayRef<const void *> arguments) const;
 
 private:
   LoadedKernel();
@@ -74,6 +75,9 @@ private:
   void *function = nullptr;
   int32_t (*trampoline)(void *function, const attn_call *, const void *const *) = nullptr;
   size_t (*workspaceSize)(int32_t) = nullptr;
+  /// Where sizes decide how much a call needs; else null.
+  void *callWorkspaceSize = nullptr;
+  size_t (*sizeTrampoline)(void *function, const attn_call *, const void *const *) = nullptr;
 };
 
 } // namespace attn

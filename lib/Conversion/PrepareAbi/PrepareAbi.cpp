@@ -4,7 +4,7 @@
 // The memory of a result must be known where the loop starts, or bufferisation allocates one of its own and copies.
 // So each result is followed back to an scf.forall, and the output's view is reshaped the opposite way: what
 // tensor.collapse_shape joins behind the loop, memref.expand_shape splits before it. What one loop makes for another is
-// no result: it stays a tensor, of static size, which becomes a buffer in the workspace.
+// no result: it stays a tensor, which becomes a buffer in the workspace.
 #include "attn/Conversion/PrepareAbi/PrepareAbi.h"
 
 #include "attn-c/Abi.h"
@@ -115,24 +115,14 @@ FailureOr<Destination> findDestination(func::ReturnOp terminator, unsigned numbe
   return failure();
 }
 
-/// What a stage hands to later ones lies in the workspace, whose size the caller asks for before any size is known.
+/// What a stage hands to later ones lies in the workspace.
 LogicalResult checkBetweenStages(scf::ForallOp loop, unsigned number) {
   Value result = loop.getResult(number);
   if (result.use_empty())
     return loop.emitError("result #") << number << " is neither returned nor read, so it has no memory";
   if (!isUnwritten(loop.getOutputs()[number]))
     return loop.emitError("expects output #") << number << " to start from tensor.empty";
-  auto type = cast<RankedTensorType>(result.getType());
-  if (type.hasStaticShape())
-    return success();
-  InFlightDiagnostic diag = loop.emitError("cannot keep a tensor of unknown size between two stages of a kernel, got ")
-                            << type << ": give it static sizes, or each stage a function of its own";
-  for (Operation *user : result.getUsers())
-    if (!isa<tensor::DimOp>(user)) {
-      diag.attachNote(user->getLoc()) << "it is read here";
-      break;
-    }
-  return diag;
+  return success();
 }
 
 /// A result starts in memory that nobody has written yet, or, where the loop says so, from an argument, which it

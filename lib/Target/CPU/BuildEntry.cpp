@@ -81,12 +81,9 @@ static LLVM::LLVMFuncOp buildTaskBody(OpBuilder &b, KernelFunctions &kernel, LLV
   SmallVector<Value> flat;
   entry.flatten(kernel.signature, values, flat);
   Value scratch = entry.loadMember(context, contextType, {kContextScratch}, entry.getPointer());
-  // What stages share lies before the slots.
-  Value back = entry.i64(-getSharedBytes(kernel.signature));
-  if (kernel.signature.sharedBytes > 0)
-    entry.flattenShared(
-        kernel.signature,
-        LLVM::GEPOp::create(b, loc, entry.getPointer(), b.getI8Type(), scratch, LLVM::GEPArg(back)).getResult(), flat);
+  if (kernel.signature.hasShared())
+    entry.flattenShared(kernel.signature, entry.loadMember(context, contextType, {kContextShared}, entry.getPointer()),
+                        flat);
   Value slot = LLVM::SExtOp::create(b, loc, b.getI64Type(), worker);
   Value offset = LLVM::MulOp::create(b, loc, slot, entry.i64(kernel.signature.getPrivateBytes()));
   Value mine = LLVM::GEPOp::create(b, loc, entry.getPointer(), b.getI8Type(), scratch, LLVM::GEPArg(offset));
@@ -180,13 +177,20 @@ static void buildCountReset(EntryBuilder &entry, const KernelSignature &signatur
   b.setInsertionPointToEnd(next);
 }
 
-Value attn::buildWorkspaceCheck(EntryBuilder &entry, const KernelSignature &signature, Value workers, Value scratch,
-                                Value bytes, Block *exit) {
+/// Bytes of slots, of what stages share, and slack for a workspace that does not begin at a multiple of the alignment.
+static Value getNeededBytes(EntryBuilder &entry, const KernelSignature &signature, Value workers, Value shared) {
+  OpBuilder &b = entry.b;
+  Value slots = LLVM::MulOp::create(b, entry.loc, workers, entry.i64(getSlotBytes(signature)));
+  Value slack = LLVM::AddOp::create(b, entry.loc, shared, entry.i64(kWorkspaceAlignment - 1));
+  return LLVM::AddOp::create(b, entry.loc, slots, slack);
+}
+
+Value attn::buildWorkspaceCheck(EntryBuilder &entry, const KernelSignature &signature, Value workers, Value shared,
+                                Value scratch, Value bytes, Block *exit) {
   OpBuilder &b = entry.b;
   Location loc = entry.loc;
   Value workers64 = LLVM::ZExtOp::create(b, loc, b.getI64Type(), workers);
-  Value needed = LLVM::AddOp::create(b, loc, LLVM::MulOp::create(b, loc, workers64, entry.i64(getSlotBytes(signature))),
-                                     entry.i64(getSharedBytes(signature) + kWorkspaceAlignment - 1));
+  Value needed = getNeededBytes(entry, signature, workers64, shared);
   Value tooSmall = entry.compare(LLVM::ICmpPredicate::ult, bytes, needed);
   entry.exitIf(entry.either(entry.isNull(scratch), tooSmall), exit, ATTN_ERROR_WORKSPACE);
   // Up to the next multiple of the alignment; the slack for it is part of NAME_workspace_size().
@@ -196,15 +200,79 @@ Value attn::buildWorkspaceCheck(EntryBuilder &entry, const KernelSignature &sign
   return LLVM::GEPOp::create(b, loc, entry.getPointer(), b.getI8Type(), scratch, LLVM::GEPArg(skip));
 }
 
+/// The types of the arguments of NAME.
+static SmallVector<Type> getEntryTypes(EntryBuilder &entry, const KernelSignature &signature) {
+  SmallVector<Type> types{entry.getPointer()};
+  for (const KernelArgument &argument : signature.arguments)
+    types.push_back(argument.isScalar() ? entry.getAbiScalarType(argument.type) : entry.getPointer());
+  return types;
+}
+
+/// What C passed, and whether a view is null.
+static SmallVector<ArgumentValues> loadArguments(EntryBuilder &entry, const KernelSignature &signature,
+                                                 LLVM::LLVMFuncOp function) {
+  SmallVector<ArgumentValues> values;
+  for (auto [argument, value] : llvm::zip_equal(signature.arguments, function.getArguments().drop_front())) {
+    if (argument.isScalar())
+      values.push_back({toKernelScalar(entry, argument.type, value), {}, {}});
+    else
+      values.push_back(entry.loadView(value, argument.sizes.size()));
+  }
+  return values;
+}
+
+static Value isAnyViewNull(EntryBuilder &entry, const KernelSignature &signature, LLVM::LLVMFuncOp function) {
+  Value nullView;
+  for (auto [argument, value] : llvm::zip_equal(signature.arguments, function.getArguments().drop_front()))
+    if (!argument.isScalar())
+      nullView = entry.either(nullView, entry.isNull(value));
+  return nullView;
+}
+
+void attn::buildCallWorkspaceSize(OpBuilder &b, KernelFunctions &kernel) {
+  OpBuilder::InsertionGuard guard(b);
+  const KernelSignature &signature = kernel.signature;
+  Location loc = kernel.task.getLoc();
+  EntryBuilder entry(b, loc);
+  LLVM::LLVMFuncOp function = createFunction(b, loc, signature.getSymbol(kCallWorkspaceSuffix), b.getI64Type(),
+                                             getEntryTypes(entry, signature));
+  Block *first = function.addEntryBlock(b);
+  Block *exit = b.createBlock(&function.getBody(), function.getBody().end(), b.getI64Type(), loc);
+  LLVM::ReturnOp::create(b, loc, exit->getArgument(0));
+  b.setInsertionPointToEnd(first);
+  Value call = function.getArgument(0), none = entry.i64(0);
+  entry.exitIf(entry.isNull(call), exit, none);
+  if (Value nullView = isAnyViewNull(entry, signature, function))
+    entry.exitIf(nullView, exit, none);
+  // Only sizes count: data may be missing, so that one can ask before there is any.
+  SmallVector<ArgumentValues> values = loadArguments(entry, signature, function);
+  Value bad;
+  for (auto [argument, value] : llvm::zip_equal(signature.arguments, values))
+    for (auto [dimension, actual] : llvm::enumerate(value.sizes)) {
+      bad = entry.either(bad, entry.compare(LLVM::ICmpPredicate::ugt, actual, entry.i64(ATTN_MAX_SIZE)));
+      if (int64_t expected = argument.sizes[dimension]; !ShapedType::isDynamic(expected))
+        bad = entry.either(bad, entry.compare(LLVM::ICmpPredicate::ne, actual, entry.i64(expected)));
+    }
+  entry.exitIf(bad, exit, none);
+  SmallVector<Value> flat;
+  entry.flatten(signature, values, flat);
+  entry.flattenShared(signature, LLVM::ZeroOp::create(b, loc, entry.getPointer()), flat);
+  Value status = LLVM::CallOp::create(b, loc, kernel.check, flat).getResult();
+  Value workers = entry.loadMember(call, entry.getCallType(), {1}, b.getI32Type());
+  Value isRefused = entry.either(entry.compare(LLVM::ICmpPredicate::ne, status, entry.i32(ATTN_OK)),
+                                 entry.compare(LLVM::ICmpPredicate::slt, workers, entry.i32(1)));
+  entry.exitIf(isRefused, exit, none);
+  Value shared = LLVM::CallOp::create(b, loc, kernel.shared, flat).getResult();
+  Value workers64 = LLVM::ZExtOp::create(b, loc, b.getI64Type(), workers);
+  LLVM::BrOp::create(b, loc, ValueRange{getNeededBytes(entry, signature, workers64, shared)}, exit);
+}
+
 LLVM::LLVMFuncOp attn::buildEntry(OpBuilder &b, KernelFunctions &kernel, ArrayRef<LLVM::LLVMFuncOp> bodies) {
   OpBuilder::InsertionGuard guard(b);
   const KernelSignature &signature = kernel.signature;
   Location loc = kernel.task.getLoc();
   EntryBuilder entry(b, loc);
-  SmallVector<Type> types{entry.getPointer()};
-  for (const KernelArgument &argument : signature.arguments)
-    types.push_back(argument.isScalar() ? entry.getAbiScalarType(argument.type) : entry.getPointer());
-  LLVM::LLVMFuncOp function = createFunction(b, loc, signature.name, b.getI32Type(), types);
+  LLVM::LLVMFuncOp function = createFunction(b, loc, signature.name, b.getI32Type(), getEntryTypes(entry, signature));
   Block *first = function.addEntryBlock(b);
   Block *exit = b.createBlock(&function.getBody(), function.getBody().end(), b.getI32Type(), loc);
   LLVM::ReturnOp::create(b, loc, exit->getArgument(0));
@@ -222,20 +290,10 @@ LLVM::LLVMFuncOp attn::buildEntry(OpBuilder &b, KernelFunctions &kernel, ArrayRe
   Value version = entry.loadMember(call, callType, {0}, b.getI32Type());
   entry.exitIf(entry.compare(LLVM::ICmpPredicate::ne, version, entry.i32(ATTN_ABI_VERSION)), exit, ATTN_ERROR_ABI);
 
-  Value nullView;
-  for (auto [argument, value] : llvm::zip_equal(signature.arguments, function.getArguments().drop_front()))
-    if (!argument.isScalar())
-      nullView = entry.either(nullView, entry.isNull(value));
-  if (nullView)
+  if (Value nullView = isAnyViewNull(entry, signature, function))
     entry.exitIf(nullView, exit, ATTN_ERROR_NULL);
 
-  SmallVector<ArgumentValues> values;
-  for (auto [argument, value] : llvm::zip_equal(signature.arguments, function.getArguments().drop_front())) {
-    if (argument.isScalar())
-      values.push_back({toKernelScalar(entry, argument.type, value), {}, {}});
-    else
-      values.push_back(entry.loadView(value, argument.sizes.size()));
-  }
+  SmallVector<ArgumentValues> values = loadArguments(entry, signature, function);
   SmallVector<Value> flat;
   entry.flatten(signature, values, flat);
   size_t numArguments = flat.size();
@@ -258,14 +316,18 @@ LLVM::LLVMFuncOp attn::buildEntry(OpBuilder &b, KernelFunctions &kernel, ArrayRe
   Value workers = entry.loadMember(call, callType, {1}, b.getI32Type());
   entry.exitIf(entry.compare(LLVM::ICmpPredicate::slt, workers, entry.i32(1)), exit, ATTN_ERROR_WORKERS);
   Value scratch = entry.loadMember(call, callType, {2}, entry.getPointer());
-  if (signature.workspaceBytes > 0 || signature.sharedBytes > 0) {
+  Value shared = entry.i64(getSharedBytes(signature));
+  if (kernel.shared)
+    shared = LLVM::CallOp::create(b, loc, kernel.shared, flat).getResult();
+  if (signature.workspaceBytes > 0 || signature.hasShared()) {
     Value bytes = entry.loadMember(call, callType, {3}, b.getI64Type());
-    scratch = buildWorkspaceCheck(entry, signature, workers, scratch, bytes, exit);
+    scratch = buildWorkspaceCheck(entry, signature, workers, shared, scratch, bytes, exit);
   }
-  if (signature.sharedBytes > 0) {
+  // What stages share lies before the slots.
+  Value sharedBegin = scratch;
+  if (signature.hasShared()) {
     flat.truncate(numArguments);
-    entry.flattenShared(signature, scratch, flat);
-    Value shared = entry.i64(getSharedBytes(signature));
+    entry.flattenShared(signature, sharedBegin, flat);
     scratch = LLVM::GEPOp::create(b, loc, entry.getPointer(), b.getI8Type(), scratch, LLVM::GEPArg(shared));
   }
 
@@ -274,6 +336,7 @@ LLVM::LLVMFuncOp attn::buildEntry(OpBuilder &b, KernelFunctions &kernel, ArrayRe
   };
   store(workers, {kContextWorkers});
   store(scratch, {kContextScratch});
+  store(sharedBegin, {kContextShared});
   for (auto [index, argument] : llvm::enumerate(signature.arguments)) {
     int32_t field = kContextArguments + index;
     if (argument.isScalar()) {

@@ -82,7 +82,7 @@ static Value appendParts(EntryBuilder &entry, KernelFunctions &kernel, Value cal
   b.setInsertionPointToEnd(check);
   Value scratch = entry.loadMember(call, callType, {6}, entry.getPointer());
   Value room = entry.loadMember(call, callType, {7}, b.getI64Type());
-  scratch = buildWorkspaceCheck(entry, signature, workers, scratch, room, exit);
+  scratch = buildWorkspaceCheck(entry, signature, workers, entry.i64(getSharedBytes(signature)), scratch, room, exit);
   LLVM::BrOp::create(b, loc, ValueRange{scratch, room}, next);
   b.setInsertionPointToEnd(next);
   flat.append({splits, partials, partials, entry.i64(0), bytes, entry.i64(1)});

@@ -29,7 +29,7 @@ static void setCommonAttributes(LLVM::LLVMFuncOp function) {
   function.setPassthroughAttr(b.getArrayAttr(passthrough));
 }
 
-/// `size_t NAME_workspace_size(int32_t workers)`: 0 for fewer workers than need any.
+/// `size_t NAME_workspace_size(int32_t workers)`: 0 for fewer workers than need any; without what depends on sizes.
 static void buildWorkspaceSize(OpBuilder &b, const KernelSignature &signature, Location loc) {
   OpBuilder::InsertionGuard guard(b);
   EntryBuilder entry(b, loc);
@@ -37,7 +37,7 @@ static void buildWorkspaceSize(OpBuilder &b, const KernelSignature &signature, L
       createFunction(b, loc, signature.getSymbol("workspace_size"), b.getI64Type(), b.getI32Type());
   b.setInsertionPointToStart(function.addEntryBlock(b));
   Value bytes = entry.i64(0);
-  if (signature.workspaceBytes > 0 || signature.sharedBytes > 0) {
+  if (signature.workspaceBytes > 0 || signature.hasShared()) {
     Value workers = function.getArgument(0);
     Value slots = LLVM::MulOp::create(b, loc, LLVM::SExtOp::create(b, loc, b.getI64Type(), workers),
                                       entry.i64(getSlotBytes(signature)));
@@ -73,7 +73,8 @@ static FailureOr<KernelFunctions> findKernel(LLVM::LLVMFuncOp task, StringRef cp
   FailureOr<KernelSignature> signature = KernelSignature::get(task);
   if (failed(signature))
     return failure();
-  KernelFunctions kernel{std::move(*signature), task, nullptr, nullptr, nullptr, nullptr, nullptr, {}, cpu.str()};
+  KernelFunctions kernel{
+      std::move(*signature), task, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, {}, cpu.str()};
 
   OpBuilder b(task.getContext());
   EntryBuilder entry(b, task.getLoc());
@@ -96,6 +97,8 @@ static FailureOr<KernelFunctions> findKernel(LLVM::LLVMFuncOp task, StringRef cp
     return failure();
   auto description = task->getAttrOfType<DictionaryAttr>(kKernelAttrName);
   if (description.contains(kChecksValuesName) && failed(find("check_values", b.getI32Type(), kernel.checkValues)))
+    return failure();
+  if (kernel.signature.isSharedOfCall && failed(find("shared", b.getI64Type(), kernel.shared)))
     return failure();
   Type i64 = b.getI64Type(), pointer = entry.getPointer(), none = LLVM::LLVMVoidType::get(task.getContext());
   SmallVector<Type> taskArguments = arguments;
@@ -129,6 +132,8 @@ static FailureOr<KernelFunctions> findKernel(LLVM::LLVMFuncOp task, StringRef cp
   }
 
   SmallVector<std::string> suffixes{"", "workspace_size", "abi_version", "description", "description_text"};
+  if (kernel.signature.isSharedOfCall)
+    suffixes.push_back(kCallWorkspaceSuffix.str());
   for (int64_t stage = 0; stage < kernel.signature.stages; ++stage)
     suffixes.push_back(getStageSuffix("body", stage));
   for (const std::string &suffix : suffixes) {
@@ -174,6 +179,8 @@ struct EmitEntryPoints : attn::impl::AttnEmitEntryPointsPassBase<EmitEntryPoints
         bodies = buildTaskBodies(b, *kernel);
       LLVM::LLVMFuncOp entry = buildEntry(b, *kernel, bodies);
       buildWorkspaceSize(b, kernel->signature, task.getLoc());
+      if (kernel->signature.isSharedOfCall)
+        buildCallWorkspaceSize(b, *kernel);
       buildQuestions(b, kernel->signature, cpu, task.getLoc());
       NamedAttrList attributes(cast<DictionaryAttr>(task->removeAttr(kKernelAttrName)));
       if (!kernel->later.empty())

@@ -19,7 +19,7 @@ LLVM::LLVMStructType EntryBuilder::getViewType(unsigned rank) {
 }
 
 LLVM::LLVMStructType EntryBuilder::getContextType(const KernelSignature &signature) {
-  SmallVector<Type> members{b.getI64Type(), b.getI64Type(), b.getI32Type(), getPointer(), b.getI64Type()};
+  SmallVector<Type> members{b.getI64Type(), b.getI64Type(), b.getI32Type(), getPointer(), b.getI64Type(), getPointer()};
   for (const KernelArgument &argument : signature.arguments)
     members.push_back(argument.isScalar() ? getKernelScalarType(argument.type) : getViewType(argument.sizes.size()));
   return LLVM::LLVMStructType::getLiteral(b.getContext(), members);
@@ -102,7 +102,7 @@ void EntryBuilder::flatten(const KernelSignature &signature, ArrayRef<ArgumentVa
 }
 
 void EntryBuilder::flattenShared(const KernelSignature &signature, Value shared, SmallVectorImpl<Value> &flat) {
-  if (signature.sharedBytes > 0)
+  if (signature.hasShared())
     flat.append({shared, shared, i64(0), i64(signature.sharedBytes), i64(1)});
 }
 
@@ -115,7 +115,7 @@ void EntryBuilder::flattenTypes(const KernelSignature &signature, SmallVectorImp
     types.append({getPointer(), getPointer()});
     types.append(1 + 2 * argument.sizes.size(), b.getI64Type());
   }
-  if (signature.sharedBytes > 0) {
+  if (signature.hasShared()) {
     types.append(2, getPointer());
     types.append(3, b.getI64Type());
   }

@@ -18,6 +18,8 @@ struct KernelFunctions {
   mlir::LLVM::LLVMFuncOp task, tasks, check, splits, checkValues;
   /// What `attn.launch` says of the kernel that merges; null where keys are not divided.
   mlir::LLVM::LLVMFuncOp merge;
+  /// Bytes that stages hand on, where only a call knows them, else null.
+  mlir::LLVM::LLVMFuncOp shared;
   /// Tasks and their number of the stages after the first.
   llvm::SmallVector<std::pair<mlir::LLVM::LLVMFuncOp, mlir::LLVM::LLVMFuncOp>> later;
   /// The instruction set: "znver4", "sm_90".
@@ -87,6 +89,7 @@ enum ContextField : int32_t {
   kContextWorkers,
   kContextScratch,
   kContextSplits,
+  kContextShared,
   kContextArguments
 };
 
@@ -106,13 +109,17 @@ std::string getStageSuffix(llvm::StringRef suffix, size_t stage);
 /// `internal void NAME_body(ptr context, i64 task, i32 worker)`: an attn_task_body, for each stage.
 llvm::SmallVector<mlir::LLVM::LLVMFuncOp> buildTaskBodies(mlir::OpBuilder &b, KernelFunctions &kernel);
 
+/// `size_t NAME_call_workspace_size(ptr call, views and scalars)`, where sizes decide: 0 for a call whose sizes are
+/// refused.
+void buildCallWorkspaceSize(mlir::OpBuilder &b, KernelFunctions &kernel);
+
 /// All of the entry function of a kernel of a GPU behind the checks of views: hands `tasks` blocks to call->launch,
 /// each with what is in `flat`, and returns.
 void buildLaunch(EntryBuilder &entry, KernelFunctions &kernel, mlir::Value call, mlir::Value tasks,
                  llvm::SmallVector<mlir::Value> flat, mlir::Block *exit);
 /// Continues with the caller's workspace, aligned, where it has the bytes for `workers`.
 mlir::Value buildWorkspaceCheck(EntryBuilder &entry, const KernelSignature &signature, mlir::Value workers,
-                                mlir::Value scratch, mlir::Value bytes, mlir::Block *exit);
+                                mlir::Value shared, mlir::Value scratch, mlir::Value bytes, mlir::Block *exit);
 
 /// `i32 NAME(ptr call, views and scalars)`; there are no `bodies` for a kernel of a GPU.
 mlir::LLVM::LLVMFuncOp buildEntry(mlir::OpBuilder &b, KernelFunctions &kernel,

@@ -125,6 +125,7 @@ FailureOr<KernelSignature> KernelSignature::get(Operation *op) {
     return fail("expects a name that is a C identifier, got '" + signature.name + "'");
   if (auto shared = dictionary.getAs<IntegerAttr>("shared"))
     signature.sharedBytes = shared.getInt();
+  signature.isSharedOfCall = dictionary.contains(kSharedOfCallName);
   if (auto stages = dictionary.getAs<IntegerAttr>("stages"))
     signature.stages = stages.getInt();
   if (signature.workspaceBytes < 0)
@@ -171,6 +172,8 @@ std::string attn::describeKernel(const KernelSignature &signature, StringRef cpu
     json.attribute("workspace_bytes_per_worker", signature.workspaceBytes);
     if (signature.sharedBytes > 0)
       json.attribute("workspace_bytes_shared", signature.sharedBytes);
+    if (signature.isSharedOfCall)
+      json.attribute("workspace_of_call", true);
     json.attributeArray("arguments", [&] {
       for (const KernelArgument &argument : signature.arguments)
         json.object([&] {
@@ -251,7 +254,8 @@ llvm::Expected<KernelDescription> attn::parseKernelDescription(StringRef text) {
                                    ": compile the kernel with this version of attn-mlir");
   if (!map.map("name", signature.name) || !map.map("cpu", description.cpu) ||
       !map.map("workspace_bytes_per_worker", signature.workspaceBytes) ||
-      !map.mapOptional("workspace_bytes_shared", signature.sharedBytes) || !map.map("arguments", signature.arguments))
+      !map.mapOptional("workspace_bytes_shared", signature.sharedBytes) ||
+      !map.mapOptional("workspace_of_call", signature.isSharedOfCall) || !map.map("arguments", signature.arguments))
     return root.getError();
   auto isNoOutput = [](const KernelArgument &argument) { return argument.kind != KernelArgument::Kind::Output; };
   if (!std::is_partitioned(signature.arguments.begin(), signature.arguments.end(), isNoOutput))

@@ -5,8 +5,9 @@
 // NAME_task(arguments.., task, scratch) is one iteration, NAME_tasks(arguments..) their number (those of later stages
 // are NAME_task_1 and so on), NAME_check(arguments..) a status: 0, or the error code of the first assertion that does
 // not hold. Assertions about elements of arguments, which loops look at, are in NAME_check_values(arguments..). Buffers
-// between the loops, which one stage writes and later ones read, are parts of one more argument after the others. Who
-// runs the tasks, and in how many threads, is the caller's business.
+// between the loops, which one stage writes and later ones read, are parts of one more argument after the others; where
+// only a call knows their sizes, NAME_shared(arguments..) says how many bytes they are. Who runs the tasks, and in how
+// many threads, is the caller's business.
 //
 // Where the keys of an iteration are divided (attn.num_splits, and a loop over the parts inside), a task is one part of
 // one iteration: NAME_task(arguments.., iteration, part, parts, partials, scratch). `partials` is what the parts of an
@@ -47,9 +48,15 @@ struct Kernel {
   SmallVector<cf::AssertOp> asserts, valueAsserts;
   /// attn.num_splits, or null.
   Operation *numSplits = nullptr;
-  /// Where each buffer between the stages begins in their common memory, and how large that is, in bytes.
+  /// Where each buffer of static size between the stages begins in their common memory, and how large that is, in
+  /// bytes.
   SmallVector<std::pair<memref::AllocOp, int64_t>> buffers;
   int64_t sharedBytes = 0;
+  /// Buffers whose sizes only a call knows. Those of one place, as large as the largest of them, are never there at the
+  /// same time. Places follow each other behind the buffers of static size.
+  SmallVector<SmallVector<memref::AllocOp>> places;
+
+  bool hasShared() const { return sharedBytes > 0 || !places.empty(); }
 };
 
 bool isNumSplits(Operation &op) { return op.getName().getStringRef() == kNumSplitsOpName; }
@@ -78,44 +85,113 @@ void eraseSelfCopies(Block &block) {
       copy.erase();
 }
 
+/// Size `dim` of `memref`, a buffer between stages or a view of one; null if it is of something else.
+OpFoldResult getBufferSize(OpBuilder &b, Value memref, int64_t dim) {
+  Location loc = memref.getLoc();
+  if (auto alloc = memref.getDefiningOp<memref::AllocOp>())
+    return alloc.getMixedSizes()[dim];
+  if (auto expand = memref.getDefiningOp<memref::ExpandShapeOp>())
+    return expand.getMixedOutputShape()[dim];
+  if (auto cast = memref.getDefiningOp<memref::CastOp>())
+    return getBufferSize(b, cast.getSource(), dim);
+  if (auto view = memref.getDefiningOp<memref::SubViewOp>()) {
+    SmallVector<OpFoldResult> sizes;
+    llvm::SmallBitVector dropped = view.getDroppedDims();
+    for (auto [number, size] : llvm::enumerate(view.getMixedSizes()))
+      if (!dropped.test(number))
+        sizes.push_back(size);
+    return sizes[dim];
+  }
+  if (auto collapse = memref.getDefiningOp<memref::CollapseShapeOp>()) {
+    Value product = arith::ConstantIndexOp::create(b, loc, 1);
+    for (int64_t number : collapse.getReassociationIndices()[dim]) {
+      OpFoldResult size = getBufferSize(b, collapse.getSrc(), number);
+      if (!size)
+        return {};
+      product = arith::MulIOp::create(b, loc, product, getValueOrCreateConstantIndexOp(b, loc, size));
+    }
+    return product;
+  }
+  return {};
+}
+
+/// Who asks for the size of a buffer between stages is told what it is made with.
+void forwardSizesOfBuffers(Block &block) {
+  for (auto dim : llvm::make_early_inc_range(block.getOps<memref::DimOp>())) {
+    OpBuilder b(dim);
+    std::optional<int64_t> index = dim.getConstantIndex();
+    OpFoldResult size = index ? getBufferSize(b, dim.getSource(), *index) : OpFoldResult();
+    if (!size)
+      continue;
+    dim.replaceAllUsesWith(getValueOrCreateConstantIndexOp(b, dim.getLoc(), size));
+    dim.erase();
+  }
+}
+
+/// Whether `value` is known before any buffer between stages has a place.
+bool isKnownBeforePlaces(Value value) {
+  Operation *op = value.getDefiningOp();
+  return !op || (!isa<memref::AllocOp>(op) && llvm::all_of(op->getOperands(), isKnownBeforePlaces));
+}
+
 /// Buffers begin on cache lines.
 constexpr int64_t kAlignment = 64;
+
+/// Numbers of the first and last stage that use a buffer, also through views that stand between the stages.
+std::pair<int64_t, int64_t> findLifetime(const Kernel &kernel, memref::AllocOp alloc) {
+  auto getStage = [&](Operation *op) -> int64_t {
+    for (auto [number, stage] : llvm::enumerate(kernel.stages))
+      if (scf::ForallOp(stage)->isAncestor(op))
+        return number;
+    return -1;
+  };
+  int64_t first = kernel.stages.size(), last = -1;
+  SmallVector<Value> pending{alloc};
+  while (!pending.empty())
+    for (Operation *user : pending.pop_back_val().getUsers()) {
+      if (int64_t stage = getStage(user); stage >= 0) {
+        first = std::min(first, stage);
+        last = std::max(last, stage);
+      } else {
+        llvm::append_range(pending, user->getResults());
+      }
+    }
+  return {first, last};
+}
 
 /// Places the buffers between stages. One whose last reader ran before the writer of another gives its place to that.
 void placeBuffers(Kernel &kernel) {
   struct Use {
-    memref::AllocOp alloc;
     int64_t first, last, begin, bytes;
-  };
-  auto getStage = [&](Operation *op) -> int64_t {
-    for (auto [number, stage] : llvm::enumerate(kernel.stages))
-      if (stage->isAncestor(op))
-        return number;
-    return -1;
+
+    bool meets(int64_t otherFirst, int64_t otherLast) const { return first <= otherLast && otherFirst <= last; }
   };
   SmallVector<Use> placed;
+  SmallVector<SmallVector<Use>> lifetimes; // of the buffers of each place
   for (auto alloc : kernel.function.getBody().front().getOps<memref::AllocOp>()) {
     MemRefType type = alloc.getType();
-    Use use{
-        alloc, int64_t(kernel.stages.size()), -1, 0,
-        int64_t(llvm::alignTo(type.getNumElements() * llvm::divideCeil(type.getElementTypeBitWidth(), 8), kAlignment))};
-    // Through views that stand between the stages.
-    SmallVector<Value> pending{alloc};
-    while (!pending.empty())
-      for (Operation *user : pending.pop_back_val().getUsers()) {
-        if (int64_t stage = getStage(user); stage >= 0) {
-          use.first = std::min(use.first, stage);
-          use.last = std::max(use.last, stage);
-        } else {
-          llvm::append_range(pending, user->getResults());
-        }
+    auto [first, last] = findLifetime(kernel, alloc);
+    if (!type.hasStaticShape()) {
+      auto *place = llvm::find_if(lifetimes, [&, first = first, last = last](ArrayRef<Use> uses) {
+        return llvm::none_of(uses, [&](const Use &use) { return use.meets(first, last); });
+      });
+      size_t number = place - lifetimes.begin();
+      if (place == lifetimes.end()) {
+        lifetimes.emplace_back();
+        kernel.places.emplace_back();
       }
+      lifetimes[number].push_back({first, last, 0, 0});
+      kernel.places[number].push_back(alloc);
+      continue;
+    }
+    Use use{
+        first, last, 0,
+        int64_t(llvm::alignTo(type.getNumElements() * llvm::divideCeil(type.getElementTypeBitWidth(), 8), kAlignment))};
     bool moved = true;
     while (moved) {
       moved = false;
       for (const Use &other : placed) {
-        bool together = use.first <= other.last && other.first <= use.last;
-        if (together && use.begin < other.begin + other.bytes && other.begin < use.begin + use.bytes) {
+        if (other.meets(first, last) && use.begin < other.begin + other.bytes && other.begin < use.begin + use.bytes) {
           use.begin = other.begin + other.bytes;
           moved = true;
         }
@@ -128,10 +204,12 @@ void placeBuffers(Kernel &kernel) {
 }
 
 FailureOr<Kernel> findKernel(func::FuncOp function) {
-  Kernel kernel{function, {}, {}, {}, nullptr, {}};
+  Kernel kernel;
+  kernel.function = function;
   if (!function.getBody().hasOneBlock())
     return function.emitError("expects a kernel function of one block");
   eraseSelfCopies(function.getBody().front());
+  forwardSizesOfBuffers(function.getBody().front());
   for (Operation &op : function.getBody().front().without_terminator()) {
     if (auto assertOp = dyn_cast<cf::AssertOp>(op)) {
       Operation *condition = assertOp.getArg().getDefiningOp();
@@ -145,9 +223,11 @@ FailureOr<Kernel> findKernel(func::FuncOp function) {
         return op.emitError("expects one number of splits in a kernel function, got a second one");
       kernel.numSplits = &op;
     } else if (auto alloc = dyn_cast<memref::AllocOp>(op)) {
-      if (!alloc.getType().hasStaticShape() || !alloc.getType().getLayout().isIdentity())
-        return alloc.emitError("a kernel may only keep buffers of constant size between its stages, got ")
-               << alloc.getType();
+      if (!alloc.getType().getLayout().isIdentity())
+        return alloc.emitError("a kernel may only keep contiguous buffers between its stages, got ") << alloc.getType();
+      if (!llvm::all_of(alloc.getDynamicSizes(), isKnownBeforePlaces))
+        return alloc.emitError("cannot place a buffer whose size is that of a view of another one: give ")
+               << alloc.getType() << " sizes of the kernel's arguments";
     } else if (splitsIntoUnknownSizes(op)) {
       return op.emitError(
           "cannot compile grouped heads of an unknown number of key heads: give 'key' and 'value' a static "
@@ -168,13 +248,36 @@ FailureOr<Kernel> findKernel(func::FuncOp function) {
   return kernel;
 }
 
+/// Elements that a buffer may have: the memory of no machine holds as many. Sizes beyond it, which views of stride 0
+/// can have, count as this, so that no product of theirs wraps around.
+constexpr int64_t kMostElements = int64_t(1) << 48;
+
+/// Bytes of a buffer whose sizes the caller's views decide, up to the alignment.
+Value createByteCount(OpBuilder &b, memref::AllocOp alloc, IRMapping &map) {
+  Location loc = alloc.getLoc();
+  MemRefType type = alloc.getType();
+  auto constant = [&](int64_t value) -> Value { return arith::ConstantIndexOp::create(b, loc, value); };
+  Value most = constant(kMostElements), count = constant(1);
+  for (OpFoldResult mixed : alloc.getMixedSizes()) {
+    Value size = map.lookupOrDefault(getValueOrCreateConstantIndexOp(b, loc, mixed));
+    // Unsigned: what is negative is too large. The divisor is 1 where nothing is stored.
+    Value room = arith::DivUIOp::create(b, loc, most, arith::MaxUIOp::create(b, loc, count, constant(1)));
+    Value fits = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ule, size, room);
+    count = arith::SelectOp::create(b, loc, fits, arith::MulIOp::create(b, loc, count, size), most);
+  }
+  Value bytes = arith::MulIOp::create(b, loc, count, constant(llvm::divideCeil(type.getElementTypeBitWidth(), 8)));
+  return arith::AndIOp::create(b, loc, arith::AddIOp::create(b, loc, bytes, constant(kAlignment - 1)),
+                               constant(-kAlignment));
+}
+
 /// A private function NAME<suffix> with the arguments of the kernel and `extra` ones; its body holds the kernel's
-/// scalar code, with or without the loops of checks.
+/// scalar code, with or without the loops of checks. `sharedBytes`, if not null, becomes the size of all buffers
+/// between stages.
 func::FuncOp createFunction(OpBuilder &b, const Kernel &original, StringRef suffix, TypeRange extra, TypeRange results,
-                            IRMapping &map, bool withLoops = false) {
+                            IRMapping &map, bool withLoops = false, Value *sharedBytes = nullptr) {
   Kernel kernel = original;
   SmallVector<Type> inputs(kernel.function.getArgumentTypes());
-  if (kernel.sharedBytes > 0)
+  if (kernel.hasShared())
     inputs.push_back(MemRefType::get({ShapedType::kDynamic}, b.getI8Type()));
   llvm::append_range(inputs, extra);
   Location loc = kernel.function.getLoc();
@@ -185,15 +288,46 @@ func::FuncOp createFunction(OpBuilder &b, const Kernel &original, StringRef suff
   function->setAttr("passthrough", b.getStrArrayAttr({"no-builtins"}));
   b.setInsertionPointToStart(function.addEntryBlock());
   map.map(kernel.function.getArguments(), function.getArguments().take_front(kernel.function.getNumArguments()));
+  Value shared = kernel.hasShared() ? function.getArgument(kernel.function.getNumArguments()) : Value();
   for (auto [alloc, begin] : kernel.buffers) {
-    Value shared = function.getArgument(kernel.function.getNumArguments());
     Value offset = arith::ConstantIndexOp::create(b, loc, begin);
     Value view = memref::ViewOp::create(b, loc, alloc.getType(), shared, offset, ValueRange());
     map.map(alloc.getResult(), view);
   }
-  for (Operation &op : kernel.function.getBody().front().without_terminator())
-    if (!isa<scf::ForallOp, cf::AssertOp, memref::AllocOp>(op) && !isNumSplits(op) && (withLoops || !isCheckLoop(op)))
+  // Views of buffers without a place wait: places depend on all sizes.
+  auto isScalarCode = [&](Operation &op) {
+    return !isa<scf::ForallOp, cf::AssertOp, memref::AllocOp>(op) && !isNumSplits(op) &&
+           (withLoops || !isCheckLoop(op));
+  };
+  auto dependsOnBuffer = [&](Operation &op) {
+    return llvm::any_of(op.getOperands(), [&](Value operand) { return !map.contains(operand); });
+  };
+  SmallVector<Operation *> views;
+  for (Operation &op : kernel.function.getBody().front().without_terminator()) {
+    if (!isScalarCode(op))
+      continue;
+    if (dependsOnBuffer(op))
+      views.push_back(&op);
+    else
       b.clone(op, map);
+  }
+  Value begin = arith::ConstantIndexOp::create(b, loc, llvm::alignTo(kernel.sharedBytes, kAlignment));
+  for (ArrayRef<memref::AllocOp> place : kernel.places) {
+    Value bytes;
+    for (memref::AllocOp alloc : place) {
+      Value ofThis = createByteCount(b, alloc, map);
+      bytes = bytes ? arith::MaxUIOp::create(b, loc, bytes, ofThis).getResult() : ofThis;
+      SmallVector<Value> sizes =
+          llvm::map_to_vector(alloc.getDynamicSizes(), [&](Value size) { return map.lookup(size); });
+      Value view = memref::ViewOp::create(b, alloc.getLoc(), alloc.getType(), shared, begin, sizes);
+      map.map(alloc.getResult(), view);
+    }
+    begin = arith::AddIOp::create(b, loc, begin, bytes);
+  }
+  for (Operation *op : views)
+    b.clone(*op, map);
+  if (sharedBytes)
+    *sharedBytes = begin;
   return function;
 }
 
@@ -282,6 +416,8 @@ DictionaryAttr describe(OpBuilder &b, const Kernel &kernel, size_t stage) {
   attributes.push_back(b.getNamedAttr("arguments", function->getAttr(kArgumentsName)));
   if (kernel.sharedBytes > 0)
     attributes.push_back(b.getNamedAttr("shared", b.getI64IntegerAttr(kernel.sharedBytes)));
+  if (!kernel.places.empty())
+    attributes.push_back(b.getNamedAttr(kSharedOfCallName, b.getUnitAttr()));
   if (!kernel.valueAsserts.empty())
     attributes.push_back(b.getNamedAttr(kChecksValuesName, b.getUnitAttr()));
   if (kernel.stages.size() > 1)
@@ -397,6 +533,16 @@ void createSplits(OpBuilder &b, const Kernel &kernel) {
   func::ReturnOp::create(b, loc, ValueRange{arith::SelectOp::create(b, loc, isFew, parts, one)});
 }
 
+/// Bytes of all buffers between stages.
+void createSharedBytes(OpBuilder &b, const Kernel &kernel) {
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(kernel.function);
+  IRMapping map;
+  Value bytes;
+  createFunction(b, kernel, "_shared", {}, b.getIndexType(), map, /*withLoops=*/false, &bytes);
+  func::ReturnOp::create(b, bytes.getLoc(), bytes);
+}
+
 /// NAME<suffix>, whose result is `failed` where one of `asserts` does not hold.
 void createCheck(OpBuilder &b, const Kernel &kernel, StringRef suffix, ArrayRef<cf::AssertOp> asserts,
                  attn_status failed) {
@@ -434,6 +580,8 @@ struct OutlineTasks : impl::AttnOutlineTasksPassBase<OutlineTasks> {
           createSplits(b, *kernel);
         createTaskCount(b, *kernel, stage);
       }
+      if (!kernel->places.empty())
+        createSharedBytes(b, *kernel);
       createCheck(b, *kernel, "_check", kernel->asserts, ATTN_ERROR_SHAPE);
       if (!kernel->valueAsserts.empty())
         createCheck(b, *kernel, "_check_values", kernel->valueAsserts, ATTN_ERROR_POSITION);

@@ -42,32 +42,6 @@ func.func @two_loops_of_a_gpu(%q: tensor<4x8xf32>) -> tensor<4x8xf32> {
 
 #plan = #attn.plan<online, rows_minor, rows = 64, keys = 32, lanes = 16, register_tile = [4, 4]>
 
-// What stages hand on lies in the workspace, whose size the caller asks for before any size is known.
-
-func.func @unknown_size_between_loops(%q: tensor<?x8xf32>) -> tensor<4x8xf32> {
-  %c0 = arith.constant 0 : index
-  %n = tensor.dim %q, %c0 : tensor<?x8xf32>
-  %between = tensor.empty(%n) : tensor<?x8xf32>
-  // expected-error @below {{cannot keep a tensor of unknown size between two stages of a kernel, got 'tensor<?x8xf32>': give it static sizes, or each stage a function of its own}}
-  %r = scf.forall (%i) in (%n) shared_outs(%o = %between) -> tensor<?x8xf32> {
-    scf.forall.in_parallel {
-    }
-  } {attn.plan = #plan}
-  %empty = tensor.empty() : tensor<4x8xf32>
-  %s = scf.forall (%i) in (4) shared_outs(%o = %empty) -> tensor<4x8xf32> {
-    // expected-note @below {{it is read here}}
-    %part = tensor.extract_slice %r[0, 0] [1, 8] [1, 1] : tensor<?x8xf32> to tensor<1x8xf32>
-    scf.forall.in_parallel {
-      tensor.parallel_insert_slice %part into %o[%i, 0] [1, 8] [1, 1] : tensor<1x8xf32> into tensor<4x8xf32>
-    }
-  } {attn.plan = #plan}
-  return %s : tensor<4x8xf32>
-}
-
-// -----
-
-#plan = #attn.plan<online, rows_minor, rows = 64, keys = 32, lanes = 16, register_tile = [4, 4]>
-
 // An argument that is handed back would have to be copied.
 
 // expected-note @below {{it comes from here; only tensor.collapse_shape and tensor.cast may stand between}}

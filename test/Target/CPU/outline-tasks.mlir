@@ -161,15 +161,70 @@ func.func @stages(%a: memref<4xf32>)
 
 // -----
 
-func.func @unknown_buffer(%a: memref<?xf32>)
+// A buffer whose size only a call knows lies behind those of static size, in each function that reads it and at the same
+// place; the function NAME_shared counts all. The first two are never there at the same time and share a place, as large
+// as the larger of them.
+
+// CHECK-LABEL: func.func private @sized_task(
+//  CHECK-SAME:   attn.kernel = {{{.*}}name = "sized", shared = 64 : i64, shared_of_call, stages = 4 : i64}
+// CHECK-LABEL: func.func private @sized_task_1(
+//  CHECK-SAME:   %[[A:[^ :]+]]: memref<?xf32>, %[[SHARED:[^ :]+]]: memref<?xi8>, %{{[^ :]+}}: index
+//       CHECK:   %[[N:.+]] = memref.dim %[[A]]
+//       CHECK:   %[[BEGIN:.+]] = arith.constant 64 : index
+//       CHECK:   %[[FIRST:.+]] = memref.view %[[SHARED]][%[[BEGIN]]][%[[N]]] : memref<?xi8> to memref<?xf32>
+//       CHECK:   %[[THIRD:.+]] = memref.view %[[SHARED]][%[[BEGIN]]][%{{.+}}] : memref<?xi8> to memref<?xf32>
+//       CHECK:   %[[SECOND_BEGIN:.+]] = arith.addi %[[BEGIN]], %{{.+}} : index
+//       CHECK:   %[[SECOND:.+]] = memref.view %[[SHARED]][%[[SECOND_BEGIN]]][%[[N]]] : memref<?xi8> to memref<?xf32>
+//       CHECK:   memref.load %[[FIRST]]
+//       CHECK:   memref.store %{{.+}}, %[[SECOND]]
+// CHECK-LABEL: func.func private @sized_shared(
+//  CHECK-SAME:   %{{[^ :]+}}: memref<?xf32>, %{{[^ :]+}}: memref<?xi8>) -> index
+//       CHECK:   arith.maxui
+//       CHECK:   return %{{.+}} : index
+func.func @sized(%a: memref<?xf32>)
+    attributes {attn.arguments = [{kind = "output", name = "a", type = tensor<?xf32>}]} {
+  %c0 = arith.constant 0 : index
+  %c2 = arith.constant 2 : index
+  %f = arith.constant 1.0 : f32
+  %n = memref.dim %a, %c0 : memref<?xf32>
+  %first = memref.alloc(%n) : memref<?xf32>
+  %second = memref.alloc(%n) : memref<?xf32>
+  %m = memref.dim %second, %c0 : memref<?xf32>
+  %twice = arith.muli %m, %c2 : index
+  %third = memref.alloc(%twice) : memref<?xf32>
+  %fixed = memref.alloc() : memref<3xf32>
+  scf.forall (%i) in (%n) {
+    memref.store %f, %first[%i] : memref<?xf32>
+  } {attn.plan = #attn.plan<rowwise, rows_major, rows = 1, keys = 1, lanes = 8, register_tile = [2, 1]>}
+  scf.forall (%i) in (%n) {
+    %x = memref.load %first[%i] : memref<?xf32>
+    memref.store %x, %second[%i] : memref<?xf32>
+    memref.store %x, %fixed[%c0] : memref<3xf32>
+  } {attn.plan = #attn.plan<rowwise, rows_major, rows = 1, keys = 1, lanes = 8, register_tile = [2, 1]>}
+  scf.forall (%i) in (%n) {
+    %x = memref.load %second[%i] : memref<?xf32>
+    memref.store %x, %third[%i] : memref<?xf32>
+  } {attn.plan = #attn.plan<rowwise, rows_major, rows = 1, keys = 1, lanes = 8, register_tile = [2, 1]>}
+  scf.forall (%i) in (%n) {
+    %x = memref.load %third[%i] : memref<?xf32>
+    memref.store %x, %a[%i] : memref<?xf32>
+  } {attn.plan = #attn.plan<rowwise, rows_major, rows = 1, keys = 1, lanes = 8, register_tile = [2, 1]>}
+  return
+}
+
+// -----
+
+func.func @size_of_buffer(%a: memref<?xf32>, %which: index)
     attributes {attn.arguments = [{kind = "output", name = "a", type = tensor<?xf32>}]} {
   %c0 = arith.constant 0 : index
   %n = memref.dim %a, %c0 : memref<?xf32>
-  // expected-error @below {{a kernel may only keep buffers of constant size between its stages, got 'memref<?xf32>'}}
-  %between = memref.alloc(%n) : memref<?xf32>
+  %first = memref.alloc(%n) : memref<?xf32>
+  %m = memref.dim %first, %which : memref<?xf32>
+  // expected-error @below {{cannot place a buffer whose size is that of a view of another one: give 'memref<?xf32>' sizes of the kernel's arguments}}
+  %second = memref.alloc(%m) : memref<?xf32>
   scf.forall (%i) in (%n) {
-    %x = memref.load %between[%i] : memref<?xf32>
-    memref.store %x, %a[%i] : memref<?xf32>
+    %x = memref.load %first[%i] : memref<?xf32>
+    memref.store %x, %second[%i] : memref<?xf32>
   } {attn.plan = #attn.plan<rowwise, rows_major, rows = 1, keys = 1, lanes = 8, register_tile = [2, 1]>}
   return
 }

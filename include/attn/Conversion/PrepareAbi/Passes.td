@@ -26,11 +26,10 @@ def AttnPrepareAbiPass : Pass<"attn-prepare-abi", "::mlir::func::FuncOp"> {
     A result of a loop with `attn.in_place` starts from an argument instead of a `tensor.empty` (attn.append_kv) and is no
     output of its own: the argument has kind `inout`, is writable, and is updated in place.
 
-    What one loop hands to another stays a tensor, of static size.
+    What one loop hands to another stays a tensor.
     **Fails** for ops beside the loops that would need memory or time of their own (loops that read and compute scalars
-    for an assertion are checks), for results that no loop writes, for an argument that is updated and used beside that, for
-    tensors of unknown size between loops, and for static sizes above `ATTN_MAX_SIZE`. **No effect** on functions without
-    tensors in their signature.
+    for an assertion are checks), for results that no loop writes, for an argument that is updated and used beside that, and
+    for static sizes above `ATTN_MAX_SIZE`. **No effect** on functions without tensors in their signature.
     (example: test/Conversion/PrepareAbi/prepare-abi.mlir @dense)
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",

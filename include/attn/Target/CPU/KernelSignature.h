@@ -27,6 +27,12 @@ constexpr llvm::StringLiteral kChecksValuesName = "checks_values";
 /// attn_gpu_kernel constants.
 constexpr llvm::StringLiteral kImageSuffix = "image", kDescriptionSuffix = "_info";
 
+/// An entry of that attribute: there is a function NAME_shared, which says how many bytes stages hand on in a call.
+constexpr llvm::StringLiteral kSharedOfCallName = "shared_of_call";
+
+/// The suffix (getSymbol()) of the question how much workspace a call needs, where sizes decide.
+constexpr llvm::StringLiteral kCallWorkspaceSuffix = "call_workspace_size";
+
 /// Scratch, buffers and partial states start at multiples of this many bytes: a cache line, and the widest vector.
 constexpr int64_t kWorkspaceAlignment = 64;
 
@@ -58,14 +64,19 @@ struct KernelSignature {
   int64_t workspaceBytes = 0;
   /// Where keys may be divided among workers: the state of one part of a row tile, in bytes; else 0.
   int64_t partialBytes = 0;
-  /// Memory for what stages hand to later ones, shared by all workers, in bytes.
+  /// Memory for what stages hand to later ones, shared by all workers, in bytes: that of static sizes.
   int64_t sharedBytes = 0;
   /// Whether it is a kernel of a GPU, whose workers have no scratch of their own.
   bool isLaunched = false;
+  /// Whether stages hand on more, of sizes that only a call knows: NAME_call_workspace_size then says how much.
+  bool isSharedOfCall = false;
   /// Parallel loops, one after the other.
   int64_t stages = 1;
   /// Inputs, those that are written in place too, and scalars in order, then outputs.
   std::vector<KernelArgument> arguments;
+
+  /// Whether stages hand anything to later ones in memory of their own.
+  bool hasShared() const { return sharedBytes > 0 || isSharedOfCall; }
 
   /// What of `workspaceBytes` belongs to one worker alone: scratch of a task, and behind it what the parts of a row
   /// tile would share, for one that is not divided.

@@ -14,8 +14,10 @@ def AttnOutlineTasksPass : Pass<"attn-outline-tasks", "::mlir::ModuleOp"> {
     loops in front of them look at, become a fourth one, `@NAME_check_values(args) -> i32`: 0 or ATTN_ERROR_POSITION;
     `attn.kernel` then has `checks_values`. Tasks count the row tiles of a head
     fastest and backwards: under a causal mask the longest come first. Later stages have `@NAME_task_1`, `@NAME_tasks_1`
-    and so on; buffers of constant size that stand between the loops become parts of one more argument, the last of `args`,
-    one whose last reader has run giving its place to a later one.
+    and so on; buffers that stand between the loops become parts of one more argument, the last of `args`, one whose last
+    reader has run giving its place to a later one. Those of unknown size lie behind the others, at offsets that each
+    function computes from the sizes of arguments; `@NAME_shared(args) -> index` says how many bytes all are, and
+    `attn.kernel` has `shared_of_call`.
     **Fails** when the function holds no parallel loop, results, or anything else that touches memory, and when a view
     splits one dimension into two of unknown size (grouped heads of an unknown number of key heads).
     (example: test/Target/CPU/outline-tasks.mlir)
@@ -129,7 +131,8 @@ def AttnEmitEntryPointsPass : Pass<"attn-emit-entry-points", "::mlir::ModuleOp">
     memrefs in MLIR's flat form (allocated, aligned, offset, sizes, strides) and scalars by value.
     A task function of `attn.launch` has no body: it is a kernel of a GPU, which `NAME` hands to the launch function of
     its caller (attn-c/Gpu.h) after the same checks.
-    **Leaves** the functions `NAME`, `NAME_workspace_size`, `NAME_abi_version` and `NAME_description`, and everything else
+    **Leaves** the functions `NAME`, `NAME_workspace_size`, `NAME_abi_version` and `NAME_description` (and
+    `NAME_call_workspace_size` where stages hand on what depends on sizes), and everything else
     with internal linkage. `attn.kernel` has moved to `@NAME`. `NAME` makes every check of attn_status before anything is
     written, then runs the tasks one by one or through the caller's parallel_for. Its only memory is one struct on the
     stack that the tasks share.

@@ -26,8 +26,9 @@ struct Contraction {
 /// `op` as a contraction of two tensors over one loop; nullopt for any other op.
 std::optional<Contraction> getContraction(mlir::linalg::GenericOp op);
 
-/// Whether `contraction` of `op` can be taken in pairs of bf16, added in f32: both operands are bf16 and widened as they
-/// are, pairs of the left one are neighbours in memory, and of the right one a tile has the reduction and the columns.
+/// Whether `contraction` of `op` can be taken in pairs of bf16, added in f32: both operands are bf16 and widened as
+/// they are, pairs of the left one are neighbours in memory, and of the right one a tile has the reduction and the
+/// columns.
 bool canMultiplyPairs(mlir::linalg::GenericOp op, const Contraction &contraction);
 
 /// Where the loops of an op of a stage are among those of the stage's last op: a number for each loop, -1 for one that

@@ -280,15 +280,15 @@ Value StageTiler::multiplyBlock(linalg::GenericOp op, Contraction contraction, A
       kinds.push_back(kind);
   SmallVector<AffineMap> maps{dropFixed(leftMap, tiles), dropFixed(makeMap(tiles.size(), rightLoops), tiles),
                               dropFixed(outMap(op), tiles)};
-  auto product = linalg::GenericOp::create(
-      b, loc, accumulator.getType(), ValueRange{left, right}, accumulator, maps, kinds,
-      [&](OpBuilder &nested, Location, ValueRange args) {
-        auto flags = arith::FastMathFlags::contract;
-        Value term = arith::MulFOp::create(nested, loc, widen(nested, args[0], element),
-                                           widen(nested, args[1], element), flags);
-        Value sum = arith::AddFOp::create(nested, loc, args[2], term, flags);
-        linalg::YieldOp::create(nested, loc, sum);
-      });
+  auto product = linalg::GenericOp::create(b, loc, accumulator.getType(), ValueRange{left, right}, accumulator, maps,
+                                           kinds, [&](OpBuilder &nested, Location, ValueRange args) {
+                                             auto flags = arith::FastMathFlags::contract;
+                                             Value term =
+                                                 arith::MulFOp::create(nested, loc, widen(nested, args[0], element),
+                                                                       widen(nested, args[1], element), flags);
+                                             Value sum = arith::AddFOp::create(nested, loc, args[2], term, flags);
+                                             linalg::YieldOp::create(nested, loc, sum);
+                                           });
   setRole(product, "product");
   return product.getResult(0);
 }
@@ -418,8 +418,8 @@ FailureOr<SmallVector<LoopTile>> StageTiler::getTarget(AppendKvOp append) {
   return target;
 }
 
-/// Erases `op`, whose result nobody reads any more; who asks for its sizes asks its destination.
-static void eraseUnread(RewriterBase &rewriter, linalg::GenericOp op) {
+/// Erases `op`, unless somebody still reads its result; who asks for its sizes asks its destination.
+static void eraseUnread(RewriterBase &rewriter, linalg::LinalgOp op) {
   Value init = op.getDpsInits()[0];
   for (Operation *user : llvm::make_early_inc_range(op->getUsers()))
     if (auto dim = dyn_cast<tensor::DimOp>(user))
@@ -546,16 +546,15 @@ struct TileStages : attn::impl::AttnTileStagesPassBase<TileStages> {
             starts.push_back(init.getDefiningOp());
         eraseUnread(rewriter, op);
         for (Operation *start : starts)
-          if (start->use_empty())
-            rewriter.eraseOp(start);
+          eraseUnread(rewriter, cast<linalg::LinalgOp>(start));
       }
     }
     // What roots started from.
     SmallVector<linalg::FillOp> fills;
     getOperation()->walk([&](linalg::FillOp fill) { fills.push_back(fill); });
     for (linalg::FillOp fill : fills)
-      if (fill->use_empty())
-        rewriter.eraseOp(fill);
+      if (fill.hasPureTensorSemantics())
+        eraseUnread(rewriter, cast<linalg::LinalgOp>(fill.getOperation()));
   }
 };
 } // namespace
