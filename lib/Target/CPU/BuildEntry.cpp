@@ -44,10 +44,10 @@ static void appendPart(EntryBuilder &entry, const KernelSignature &signature, Va
   flat.append({tile, part, splits, partials, partials, entry.i64(0), bytes, entry.i64(1)});
 }
 
-static LLVM::LLVMFuncOp buildTaskBody(OpBuilder &b, KernelFunctions &kernel, LLVM::LLVMFuncOp taskFunction,
-                                      size_t stage) {
+static LLVM::LLVMFuncOp buildTaskBody(OpBuilder &b, KernelFunctions &kernel, size_t stage) {
   OpBuilder::InsertionGuard guard(b);
-  Location loc = taskFunction.getLoc();
+  StageFunctions &functions = kernel.stages[stage];
+  Location loc = functions.task.getLoc();
   EntryBuilder entry(b, loc);
   LLVM::LLVMFuncOp body = createFunction(b, loc, kernel.signature.getSymbol(getStageSuffix("body", stage)),
                                          LLVM::LLVMVoidType::get(b.getContext()),
@@ -88,13 +88,13 @@ static LLVM::LLVMFuncOp buildTaskBody(OpBuilder &b, KernelFunctions &kernel, LLV
   Value offset = LLVM::MulOp::create(b, loc, slot, entry.i64(kernel.signature.getPrivateBytes()));
   Value mine = LLVM::GEPOp::create(b, loc, entry.getPointer(), b.getI8Type(), scratch, LLVM::GEPArg(offset));
   auto appendBytes = [&](Value base, Value size) { flat.append({base, base, entry.i64(0), size, entry.i64(1)}); };
-  if (kernel.splits)
+  if (functions.splits)
     appendPart(entry, kernel.signature, entry.loadMember(context, contextType, {kContextSplits}, b.getI64Type()),
                workers, task, scratch, mine, flat);
   else
     flat.push_back(task);
   appendBytes(mine, entry.i64(kernel.signature.getPrivateBytes()));
-  LLVM::CallOp::create(b, loc, taskFunction, flat);
+  LLVM::CallOp::create(b, loc, functions.task, flat);
   LLVM::AtomicRMWOp::create(b, loc, LLVM::AtomicBinOp::add, entry.member(context, contextType, {kContextDone}),
                             entry.i64(1), LLVM::AtomicOrdering::release);
   LLVM::BrOp::create(b, loc, exit);
@@ -102,9 +102,9 @@ static LLVM::LLVMFuncOp buildTaskBody(OpBuilder &b, KernelFunctions &kernel, LLV
 }
 
 SmallVector<LLVM::LLVMFuncOp> attn::buildTaskBodies(OpBuilder &b, KernelFunctions &kernel) {
-  SmallVector<LLVM::LLVMFuncOp> bodies{buildTaskBody(b, kernel, kernel.task, 0)};
-  for (auto [stage, functions] : llvm::enumerate(kernel.later))
-    bodies.push_back(buildTaskBody(b, kernel, functions.first, stage + 1));
+  SmallVector<LLVM::LLVMFuncOp> bodies;
+  for (size_t stage = 0; stage < kernel.stages.size(); ++stage)
+    bodies.push_back(buildTaskBody(b, kernel, stage));
   return bodies;
 }
 
@@ -232,7 +232,7 @@ static Value isAnyViewNull(EntryBuilder &entry, const KernelSignature &signature
 void attn::buildCallWorkspaceSize(OpBuilder &b, KernelFunctions &kernel) {
   OpBuilder::InsertionGuard guard(b);
   const KernelSignature &signature = kernel.signature;
-  Location loc = kernel.task.getLoc();
+  Location loc = kernel.getLoc();
   EntryBuilder entry(b, loc);
   LLVM::LLVMFuncOp function = createFunction(b, loc, signature.getSymbol(kCallWorkspaceSuffix), b.getI64Type(),
                                              getEntryTypes(entry, signature));
@@ -270,7 +270,7 @@ void attn::buildCallWorkspaceSize(OpBuilder &b, KernelFunctions &kernel) {
 LLVM::LLVMFuncOp attn::buildEntry(OpBuilder &b, KernelFunctions &kernel, ArrayRef<LLVM::LLVMFuncOp> bodies) {
   OpBuilder::InsertionGuard guard(b);
   const KernelSignature &signature = kernel.signature;
-  Location loc = kernel.task.getLoc();
+  Location loc = kernel.getLoc();
   EntryBuilder entry(b, loc);
   LLVM::LLVMFuncOp function = createFunction(b, loc, signature.name, b.getI32Type(), getEntryTypes(entry, signature));
   Block *first = function.addEntryBlock(b);
@@ -309,7 +309,7 @@ LLVM::LLVMFuncOp attn::buildEntry(OpBuilder &b, KernelFunctions &kernel, ArrayRe
   }
 
   if (bodies.empty()) {
-    Value blocks = LLVM::CallOp::create(b, loc, kernel.tasks, flat).getResult();
+    Value blocks = LLVM::CallOp::create(b, loc, kernel.stages.front().tasks, flat).getResult();
     buildLaunch(entry, kernel, call, blocks, flat, exit);
     return function;
   }
@@ -351,19 +351,19 @@ LLVM::LLVMFuncOp attn::buildEntry(OpBuilder &b, KernelFunctions &kernel, ArrayRe
   }
   // One stage after the other: a later one reads what an earlier one wrote.
   for (auto [stage, body] : llvm::enumerate(bodies)) {
-    LLVM::LLVMFuncOp count = stage == 0 ? kernel.tasks : kernel.later[stage - 1].second;
-    Value tasks = LLVM::CallOp::create(b, loc, count, flat).getResult();
+    StageFunctions &functions = kernel.stages[stage];
+    Value tasks = LLVM::CallOp::create(b, loc, functions.tasks, flat).getResult();
     Block *run = new Block, *after = new Block;
     run->insertBefore(exit);
     after->insertBefore(exit);
     LLVM::CondBrOp::create(b, loc, entry.compare(LLVM::ICmpPredicate::slt, tasks, entry.i64(1)), after, run);
     b.setInsertionPointToEnd(run);
     Value splits = entry.i64(1);
-    if (kernel.splits) {
+    if (functions.splits) {
       Value workers64 = LLVM::ZExtOp::create(b, loc, b.getI64Type(), workers);
       SmallVector<Value> arguments(flat);
       arguments.push_back(workers64);
-      splits = LLVM::CallOp::create(b, loc, kernel.splits, arguments).getResult();
+      splits = LLVM::CallOp::create(b, loc, functions.splits, arguments).getResult();
       buildCountReset(entry, signature, splits, workers, tasks, scratch, after);
       tasks = LLVM::MulOp::create(b, loc, tasks, splits);
     }

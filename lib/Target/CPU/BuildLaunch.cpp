@@ -69,7 +69,7 @@ static Value appendParts(EntryBuilder &entry, KernelFunctions &kernel, Value cal
   entry.exitIf(entry.compare(LLVM::ICmpPredicate::slt, workers, entry.i32(0)), exit, ATTN_ERROR_WORKERS);
   SmallVector<Value> arguments(flat);
   arguments.push_back(LLVM::ZExtOp::create(b, loc, b.getI64Type(), workers));
-  Value splits = LLVM::CallOp::create(b, loc, kernel.splits, arguments).getResult();
+  Value splits = LLVM::CallOp::create(b, loc, kernel.stages.front().splits, arguments).getResult();
 
   // One worker divides nothing, and needs no memory.
   Block *check = new Block, *next = new Block;
@@ -95,7 +95,7 @@ void attn::buildLaunch(EntryBuilder &entry, KernelFunctions &kernel, Value call,
   Location loc = entry.loc;
   auto function = cast<LLVM::LLVMFuncOp>(exit->getParentOp());
   Value splits;
-  if (kernel.splits)
+  if (kernel.stages.front().splits)
     splits = appendParts(entry, kernel, call, flat, exit);
   entry.exitIf(entry.compare(LLVM::ICmpPredicate::slt, tasks, entry.i64(1)), exit, ATTN_OK);
 
@@ -132,11 +132,11 @@ void attn::buildLaunch(EntryBuilder &entry, KernelFunctions &kernel, Value call,
         .getResult();
   };
   if (!splits) {
-    LLVM::BrOp::create(b, loc, launch(kernel.task, "kernel", tasks), exit);
+    LLVM::BrOp::create(b, loc, launch(kernel.stages.front().task, "kernel", tasks), exit);
     return;
   }
   // The second waits for the first: both are on one stream.
-  Value status = launch(kernel.task, "kernel", LLVM::MulOp::create(b, loc, tasks, splits));
+  Value status = launch(kernel.stages.front().task, "kernel", LLVM::MulOp::create(b, loc, tasks, splits));
   entry.exitIf(entry.compare(LLVM::ICmpPredicate::ne, status, entry.i32(ATTN_OK)), exit, status);
   entry.exitIf(entry.compare(LLVM::ICmpPredicate::slt, splits, entry.i64(2)), exit, ATTN_OK);
   LLVM::BrOp::create(b, loc, launch(kernel.merge, "merge", tasks), exit);

@@ -68,67 +68,88 @@ static void buildQuestions(OpBuilder &b, const KernelSignature &signature, Strin
   LLVM::ReturnOp::create(b, loc, LLVM::AddressOfOp::create(b, loc, global).getResult());
 }
 
-/// Finds the three functions of the kernel whose task function is `task` and checks their types.
+/// Makes `attn.kernel` of the first stage's task count for all stages, whose tasks share slots and partial states one
+/// after the other: each takes as much as the stage that needs most.
+static void countStages(LLVM::LLVMFuncOp task, ArrayRef<DictionaryAttr> stages) {
+  Builder b(task.getContext());
+  NamedAttrList entries(task->getAttrOfType<DictionaryAttr>(kKernelAttrName));
+  for (StringRef name : {"workspace", "partials"}) {
+    int64_t most = -1;
+    for (DictionaryAttr stage : stages)
+      if (auto bytes = stage ? stage.getAs<IntegerAttr>(name) : IntegerAttr())
+        most = std::max(most, bytes.getInt());
+    if (most >= 0)
+      entries.set(name, b.getI64IntegerAttr(most));
+  }
+  task->setAttr(kKernelAttrName, entries.getDictionary(task.getContext()));
+}
+
+/// Finds the functions of the kernel whose first task function is `task` and checks their types.
 static FailureOr<KernelFunctions> findKernel(LLVM::LLVMFuncOp task, StringRef cpu, SymbolTable &symbols) {
+  FailureOr<KernelSignature> first = KernelSignature::get(task);
+  if (failed(first))
+    return failure();
+  // By the number of stages, the dictionaries of all.
+  SmallVector<DictionaryAttr> dictionaries{task->getAttrOfType<DictionaryAttr>(kKernelAttrName)};
+  for (int64_t stage = 1; stage < first->stages; ++stage) {
+    auto function = symbols.lookup<LLVM::LLVMFuncOp>(first->getSymbol(getStageSuffix("task", stage)));
+    dictionaries.push_back(function ? function->getAttrOfType<DictionaryAttr>(kKernelAttrName) : DictionaryAttr());
+  }
+  if (first->stages > 1)
+    countStages(task, dictionaries);
   FailureOr<KernelSignature> signature = KernelSignature::get(task);
   if (failed(signature))
     return failure();
-  KernelFunctions kernel{
-      std::move(*signature), task, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, {}, cpu.str()};
+  KernelFunctions kernel{std::move(*signature), {}, nullptr, nullptr, nullptr, nullptr, cpu.str()};
 
   OpBuilder b(task.getContext());
   EntryBuilder entry(b, task.getLoc());
   SmallVector<Type> arguments;
   entry.flattenTypes(kernel.signature, arguments);
-  auto expect = [&](LLVM::LLVMFuncOp function, Type result, ArrayRef<Type> types) -> LogicalResult {
+  auto find = [&](StringRef suffix, Type result, TypeRange more, LLVM::LLVMFuncOp &function) -> LogicalResult {
+    function = symbols.lookup<LLVM::LLVMFuncOp>(kernel.signature.getSymbol(suffix));
+    if (!function)
+      return task.emitError() << "needs the function '" << kernel.signature.getSymbol(suffix) << "'";
+    SmallVector<Type> types(arguments);
+    llvm::append_range(types, more);
     auto type = LLVM::LLVMFunctionType::get(result, types);
     if (function.getFunctionType() == type)
       return success();
     return function.emitError() << "does not take what '" << kKernelAttrName << "' says: expects " << type << ", got "
                                 << function.getFunctionType();
   };
-  auto find = [&](StringRef suffix, Type result, LLVM::LLVMFuncOp &function) -> LogicalResult {
-    function = symbols.lookup<LLVM::LLVMFuncOp>(kernel.signature.getSymbol(suffix));
-    if (!function)
-      return task.emitError() << "needs the function '" << kernel.signature.getSymbol(suffix) << "'";
-    return expect(function, result, arguments);
-  };
-  if (failed(find("tasks", b.getI64Type(), kernel.tasks)) || failed(find("check", b.getI32Type(), kernel.check)))
+  Type i64 = b.getI64Type(), i32 = b.getI32Type(), pointer = entry.getPointer();
+  Type none = LLVM::LLVMVoidType::get(task.getContext());
+  StageFunctions &firstStage = kernel.stages.emplace_back();
+  firstStage.task = task;
+  if (failed(find("tasks", i64, {}, firstStage.tasks)) || failed(find("check", i32, {}, kernel.check)))
     return failure();
-  auto description = task->getAttrOfType<DictionaryAttr>(kKernelAttrName);
-  if (description.contains(kChecksValuesName) && failed(find("check_values", b.getI32Type(), kernel.checkValues)))
+  if (dictionaries.front().contains(kChecksValuesName) && failed(find("check_values", i32, {}, kernel.checkValues)))
     return failure();
-  if (kernel.signature.isSharedOfCall && failed(find("shared", b.getI64Type(), kernel.shared)))
+  if (kernel.signature.isSharedOfCall && failed(find("shared", i64, {}, kernel.shared)))
     return failure();
-  Type i64 = b.getI64Type(), pointer = entry.getPointer(), none = LLVM::LLVMVoidType::get(task.getContext());
-  SmallVector<Type> taskArguments = arguments;
-  taskArguments.push_back(i64);
-  if (kernel.signature.partialBytes > 0) {
-    arguments.push_back(i64);
-    if (failed(find("splits", b.getI64Type(), kernel.splits)))
+  for (auto [stage, dictionary] : llvm::enumerate(dictionaries)) {
+    if (stage > 0)
+      kernel.stages.emplace_back();
+    StageFunctions &functions = kernel.stages.back();
+    bool isDivided = dictionary && dictionary.contains("partials");
+    SmallVector<Type> ofTask{i64};
+    if (isDivided) {
+      ofTask.append({i64, i64, pointer, pointer, i64, i64, i64});
+      if (failed(find(getStageSuffix("splits", stage), i64, {i64}, functions.splits)))
+        return failure();
+    }
+    ofTask.append({pointer, pointer, i64, i64, i64});
+    if (!kernel.getLaunch() && failed(find(getStageSuffix("task", stage), none, ofTask, functions.task)))
       return failure();
-    taskArguments.append({i64, i64, pointer, pointer, i64, i64, i64});
+    if (stage > 0 && failed(find(getStageSuffix("tasks", stage), i64, {}, functions.tasks)))
+      return failure();
   }
-  if (kernel.getLaunch() && kernel.splits) {
+
+  if (kernel.getLaunch() && kernel.stages.front().splits) {
     kernel.merge = symbols.lookup<LLVM::LLVMFuncOp>(kernel.signature.getSymbol("merge"));
     if (!kernel.merge || !kernel.merge->hasAttr("attn.launch"))
       return task.emitError() << "needs the kernel '" << kernel.signature.getSymbol("merge") << "'";
-  }
-  taskArguments.append({pointer, pointer, i64, i64, i64});
-  if (!kernel.getLaunch() && failed(expect(task, none, taskArguments)))
-    return failure();
-  for (int64_t stage = 1; stage < kernel.signature.stages; ++stage) {
-    auto &[stageTask, stageTasks] = kernel.later.emplace_back();
-    arguments.swap(taskArguments);
-    if (failed(find(getStageSuffix("task", stage), none, stageTask)))
-      return failure();
-    arguments.swap(taskArguments);
-    if (failed(find(getStageSuffix("tasks", stage), i64, stageTasks)))
-      return failure();
-    // The slot of a worker serves all stages, one after the other.
-    auto dictionary = stageTask->getAttrOfType<DictionaryAttr>(kKernelAttrName);
-    if (auto bytes = dictionary ? dictionary.getAs<IntegerAttr>("workspace") : IntegerAttr())
-      kernel.signature.workspaceBytes = std::max(kernel.signature.workspaceBytes, bytes.getInt());
   }
 
   SmallVector<std::string> suffixes{"", "workspace_size", "abi_version", "description", "description_text"};
@@ -183,11 +204,9 @@ struct EmitEntryPoints : attn::impl::AttnEmitEntryPointsPassBase<EmitEntryPoints
         buildCallWorkspaceSize(b, *kernel);
       buildQuestions(b, kernel->signature, cpu, task.getLoc());
       NamedAttrList attributes(cast<DictionaryAttr>(task->removeAttr(kKernelAttrName)));
-      if (!kernel->later.empty())
-        attributes.set("workspace", b.getI64IntegerAttr(kernel->signature.workspaceBytes));
       entry->setAttr(kKernelAttrName, attributes.getDictionary(&getContext()));
-      for (auto [laterTask, laterTasks] : kernel->later)
-        laterTask->removeAttr(kKernelAttrName);
+      for (StageFunctions &functions : llvm::drop_begin(kernel->stages))
+        functions.task->removeAttr(kKernelAttrName);
       // For clashes with kernels that follow; the builder has placed them already.
       for (Operation &op :
            llvm::make_range((isLaunched ? entry : bodies.front())->getIterator(), module.getBody()->end()))

@@ -11,22 +11,27 @@
 
 namespace attn {
 
+/// The functions of a stage before entry points exist; `splits` is null where keys are not divided.
+struct StageFunctions {
+  mlir::LLVM::LLVMFuncOp task, tasks, splits;
+};
+
 /// The functions of one kernel before entry points exist.
 struct KernelFunctions {
   KernelSignature signature;
-  /// `splits` is null where keys are not divided, `checkValues` where no element of an argument has to be looked at.
-  mlir::LLVM::LLVMFuncOp task, tasks, check, splits, checkValues;
+  llvm::SmallVector<StageFunctions> stages;
+  /// `checkValues` is null where no element of an argument has to be looked at.
+  mlir::LLVM::LLVMFuncOp check, checkValues;
   /// What `attn.launch` says of the kernel that merges; null where keys are not divided.
   mlir::LLVM::LLVMFuncOp merge;
   /// Bytes that stages hand on, where only a call knows them, else null.
   mlir::LLVM::LLVMFuncOp shared;
-  /// Tasks and their number of the stages after the first.
-  llvm::SmallVector<std::pair<mlir::LLVM::LLVMFuncOp, mlir::LLVM::LLVMFuncOp>> later;
   /// The instruction set: "znver4", "sm_90".
   std::string cpu;
 
+  mlir::Location getLoc() { return stages.front().task.getLoc(); }
   /// What `attn.launch` says of a task that is a kernel of a GPU; null for one that the host runs.
-  mlir::DictionaryAttr getLaunch() { return task->getAttrOfType<mlir::DictionaryAttr>("attn.launch"); }
+  mlir::DictionaryAttr getLaunch() { return stages.front().task->getAttrOfType<mlir::DictionaryAttr>("attn.launch"); }
 };
 
 /// One argument as values: a scalar, or data, sizes and strides of a view.

@@ -12,8 +12,8 @@
 // Where the keys of an iteration are divided (attn.num_splits, and a loop over the parts inside), a task is one part of
 // one iteration: NAME_task(arguments.., iteration, part, parts, partials, scratch). `partials` is what the parts of an
 // iteration share; the last of them to be done merges their states and finishes. NAME_splits(arguments.., workers) is
-// the number of parts. Of a plan for a GPU, whose blocks do not wait for each other, the task is the part alone;
-// NAME_merge, with the same arguments, is what follows when all parts are done.
+// the number of parts (NAME_splits_1 of the second stage, and so on). Of a plan for a GPU, whose blocks do not wait for
+// each other, the task is the part alone; NAME_merge, with the same arguments, is what follows when all parts are done.
 #include "attn-c/Abi.h"
 #include "attn/Dialect/Attention/IR/AttentionAttributes.h"
 #include "attn/Target/CPU/KernelSignature.h"
@@ -46,8 +46,8 @@ struct Kernel {
   SmallVector<scf::ForallOp> stages;
   /// About sizes and scalars, and about elements.
   SmallVector<cf::AssertOp> asserts, valueAsserts;
-  /// attn.num_splits, or null.
-  Operation *numSplits = nullptr;
+  /// attn.num_splits of each stage, or null.
+  SmallVector<Operation *> numSplits;
   /// Where each buffer of static size between the stages begins in their common memory, and how large that is, in
   /// bytes.
   SmallVector<std::pair<memref::AllocOp, int64_t>> buffers;
@@ -208,6 +208,7 @@ FailureOr<Kernel> findKernel(func::FuncOp function) {
   kernel.function = function;
   if (!function.getBody().hasOneBlock())
     return function.emitError("expects a kernel function of one block");
+  SmallVector<Operation *> splits;
   eraseSelfCopies(function.getBody().front());
   forwardSizesOfBuffers(function.getBody().front());
   for (Operation &op : function.getBody().front().without_terminator()) {
@@ -219,9 +220,7 @@ FailureOr<Kernel> findKernel(func::FuncOp function) {
         return forall.emitError("expects a bufferised parallel loop, got one with results");
       kernel.stages.push_back(forall);
     } else if (isNumSplits(op)) {
-      if (kernel.numSplits)
-        return op.emitError("expects one number of splits in a kernel function, got a second one");
-      kernel.numSplits = &op;
+      splits.push_back(&op);
     } else if (auto alloc = dyn_cast<memref::AllocOp>(op)) {
       if (!alloc.getType().getLayout().isIdentity())
         return alloc.emitError("a kernel may only keep contiguous buffers between its stages, got ") << alloc.getType();
@@ -239,9 +238,21 @@ FailureOr<Kernel> findKernel(func::FuncOp function) {
   }
   if (kernel.stages.empty())
     return function.emitError("expects a parallel loop (scf.forall) in a kernel function");
-  if (kernel.numSplits && kernel.stages.size() > 1)
-    return kernel.numSplits->emitError(
-        "cannot divide the keys of a kernel of several stages: expects plans without 'split'");
+  kernel.numSplits.resize(kernel.stages.size());
+  for (Operation *op : splits) {
+    bool isUsed = false;
+    for (size_t stage = 0; stage < kernel.stages.size(); ++stage) {
+      Operation *&numSplits = kernel.numSplits[stage];
+      if (llvm::none_of(op->getUsers(), [&](Operation *user) { return kernel.stages[stage]->isAncestor(user); }))
+        continue;
+      if (numSplits)
+        return op->emitError("expects one number of splits for a parallel loop, got a second one");
+      numSplits = op;
+      isUsed = true;
+    }
+    if (!isUsed)
+      return op->emitError("expects a parallel loop over the parts of the keys that it counts, got none");
+  }
   if (function.getNumResults())
     return function.emitError("expects a kernel function without results: run attn-prepare-abi first");
   placeBuffers(kernel);
@@ -436,11 +447,12 @@ LogicalResult createTask(OpBuilder &b, const Kernel &kernel, size_t stage, bool 
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(kernel.function);
   scf::ForallOp forall = kernel.stages[stage];
+  Operation *numSplits = kernel.numSplits[stage];
   Location loc = forall.getLoc();
   IRMapping map;
   auto scratchType = MemRefType::get({ShapedType::kDynamic}, b.getI8Type());
   SmallVector<Type> extra{b.getIndexType()};
-  if (kernel.numSplits)
+  if (numSplits)
     extra.append({b.getIndexType(), b.getIndexType(), scratchType});
   extra.push_back(scratchType);
   func::FuncOp task = createFunction(b, kernel, isMerge ? "_merge" : getStageSuffix("_task", stage), extra, {}, map);
@@ -466,8 +478,8 @@ LogicalResult createTask(OpBuilder &b, const Kernel &kernel, size_t stage, bool 
     position = arith::AddIOp::create(b, loc, position, bound(lowers[k]));
     map.map(forall.getInductionVar(k), position);
   }
-  if (kernel.numSplits)
-    map.map(kernel.numSplits->getResult(0), task.getArguments().take_back(3)[0]);
+  if (numSplits)
+    map.map(numSplits->getResult(0), task.getArguments().take_back(3)[0]);
   for (Operation &op : forall.getBody()->without_terminator())
     b.clone(op, map);
   func::ReturnOp::create(b, loc);
@@ -476,7 +488,7 @@ LogicalResult createTask(OpBuilder &b, const Kernel &kernel, size_t stage, bool 
     if (loop->hasAttr(kSplitName))
       loops.push_back(loop);
   });
-  if (loops.empty() == (kernel.numSplits != nullptr))
+  if (loops.empty() == (numSplits != nullptr))
     return forall.emitError("expects a loop over parts of the keys and a number of splits, or neither");
   forwardEqualYields(task);
   ValueRange arguments = task.getArguments().take_back(4);
@@ -513,13 +525,14 @@ void createTaskCount(OpBuilder &b, const Kernel &kernel, size_t stage) {
 /// Parts of the keys are worth their merge where there are fewer iterations than workers. Four parts for each worker
 /// keep the last of them from being waited for long. Iterations times parts are less than kMostPartsPerWorker *
 /// workers.
-void createSplits(OpBuilder &b, const Kernel &kernel) {
+void createSplits(OpBuilder &b, const Kernel &kernel, size_t stage) {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(kernel.function);
-  scf::ForallOp forall = kernel.stages.front();
+  scf::ForallOp forall = kernel.stages[stage];
   Location loc = forall.getLoc();
   IRMapping map;
-  func::FuncOp function = createFunction(b, kernel, "_splits", b.getIndexType(), b.getIndexType(), map);
+  func::FuncOp function =
+      createFunction(b, kernel, getStageSuffix("_splits", stage), b.getIndexType(), b.getIndexType(), map);
   Value workers = function.getArguments().back();
   auto constant = [&](int64_t value) -> Value { return arith::ConstantIndexOp::create(b, loc, value); };
   Value one = constant(1), tasks = createProduct(b, loc, createExtents(b, loc, forall, map));
@@ -527,7 +540,7 @@ void createSplits(OpBuilder &b, const Kernel &kernel) {
   Value parts = arith::MulIOp::create(b, loc, workers, constant(kMostPartsPerWorker - 1));
   parts = arith::AddIOp::create(b, loc, parts, arith::SubIOp::create(b, loc, divisor, one));
   parts = arith::DivUIOp::create(b, loc, parts, divisor);
-  Value limit = arith::MaxSIOp::create(b, loc, map.lookupOrDefault(kernel.numSplits->getOperand(0)), one);
+  Value limit = arith::MaxSIOp::create(b, loc, map.lookupOrDefault(kernel.numSplits[stage]->getOperand(0)), one);
   parts = arith::MinUIOp::create(b, loc, parts, limit);
   Value isFew = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, tasks, workers);
   func::ReturnOp::create(b, loc, ValueRange{arith::SelectOp::create(b, loc, isFew, parts, one)});
@@ -574,10 +587,10 @@ struct OutlineTasks : impl::AttnOutlineTasksPassBase<OutlineTasks> {
       for (size_t stage = 0; stage < kernel->stages.size(); ++stage) {
         if (failed(createTask(b, *kernel, stage)))
           return signalPassFailure();
-        if (kernel->numSplits && isForGpu(*kernel) && failed(createTask(b, *kernel, stage, /*isMerge=*/true)))
+        if (kernel->numSplits[stage] && isForGpu(*kernel) && failed(createTask(b, *kernel, stage, /*isMerge=*/true)))
           return signalPassFailure();
-        if (kernel->numSplits)
-          createSplits(b, *kernel);
+        if (kernel->numSplits[stage])
+          createSplits(b, *kernel, stage);
         createTaskCount(b, *kernel, stage);
       }
       if (!kernel->places.empty())

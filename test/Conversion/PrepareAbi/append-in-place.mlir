@@ -2,10 +2,10 @@
 // RUN: attn-opt %s -pass-pipeline='builtin.module(func.func(attn-normalize,attn-plan-stages,attn-select-plan,attn-tile-stages,attn-tile-and-fuse),attn-verify-stage{stage=tile},func.func(attn-convert-to-linalg,attn-prepare-abi),attn-verify-stage{stage=linalg})' \
 // RUN:   | FileCheck %s --check-prefix=ABI
 // RUN: attn-opt %s -pass-pipeline='builtin.module(func.func(attn-normalize,attn-plan-stages,attn-select-plan,attn-tile-stages,attn-tile-and-fuse,attn-convert-to-linalg,attn-prepare-abi,attn-merge-slices,attn-hide-bounds),empty-tensor-to-alloc-tensor,one-shot-bufferize{bufferize-function-boundaries function-boundary-type-conversion=identity-layout-map},canonicalize,cse,canonicalize)' \
-// RUN:   | FileCheck %s --implicit-check-not=memref.copy --implicit-check-not='memref.alloc(%'
+// RUN:   | FileCheck %s --implicit-check-not=memref.copy --implicit-check-not='memref.alloc(%{{.*}}f16>'
 
 // No copy of a cache exists: its argument is written where the new rows belong, and attention reads that memory. All that
-// is allocated has a size that no cache has a part in.
+// is allocated has a size that no cache has a part in: of unknown size are the states of parts of the keys, in f32.
 
 // ABI-LABEL: func.func @step
 //  ABI-SAME:   {kind = "input", name = "q", {{[^}]*}}}, {kind = "input", name = "rows", {{[^}]*}}}, {kind = "inout", name = "cache", {{[^}]*}}}, {kind = "input", name = "at", {{[^}]*}}}, {kind = "output", name = "out",

@@ -89,10 +89,65 @@ func.func @divided(%a: memref<2x?xf32>, %b: memref<2xf32>)
 
 func.func @no_parts(%a: memref<2xf32>) attributes {attn.arguments = []} {
   %c1 = arith.constant 1 : index
+  // expected-error @below {{expects a parallel loop over the parts of the keys that it counts, got none}}
+  %parts = attn.num_splits at_most(%c1)
+  scf.forall (%i) in (2) {
+  }
+  return
+}
+
+// -----
+
+func.func @no_loop_over_parts(%a: memref<2xf32>) attributes {attn.arguments = []} {
+  %c1 = arith.constant 1 : index
   %parts = attn.num_splits at_most(%c1)
   // expected-error @below {{expects a loop over parts of the keys and a number of splits, or neither}}
   scf.forall (%i) in (2) {
+    %partial = memref.alloc(%parts) : memref<?x3xf32>
   }
+  return
+}
+
+// -----
+
+func.func @two_numbers(%a: memref<2xf32>) attributes {attn.arguments = []} {
+  %c1 = arith.constant 1 : index
+  %parts = attn.num_splits at_most(%c1)
+  // expected-error @below {{expects one number of splits for a parallel loop, got a second one}}
+  %more = attn.num_splits at_most(%c1)
+  scf.forall (%i) in (2) {
+    %partial = memref.alloc(%parts, %more) : memref<?x?xf32>
+  }
+  return
+}
+
+// -----
+
+// Each stage that divides keys has a number of parts of its own; the others have tasks without parts.
+
+// CHECK-LABEL: func.func private @two_task(
+//  CHECK-SAME:   %{{[^ :]+}}: memref<2xf32>, %{{[^ :]+}}: index, %{{[^ :]+}}: memref<?xi8>)
+// CHECK-LABEL: func.func private @two_task_1(
+//  CHECK-SAME:   %{{[^ :]+}}: memref<2xf32>, %{{[^ :]+}}: index, %{{[^ :]+}}: index, %{{[^ :]+}}: index, %{{[^ :]+}}: memref<?xi8>, %{{[^ :]+}}: memref<?xi8>)
+// CHECK-LABEL: func.func private @two_splits_1(
+//  CHECK-SAME:   %{{[^ :]+}}: memref<2xf32>, %{{[^ :]+}}: index) -> index
+func.func @two(%a: memref<2xf32>)
+    attributes {attn.arguments = [{kind = "output", name = "a", type = tensor<2xf32>}]} {
+  %c0 = arith.constant 0 : index
+  %c4 = arith.constant 4 : index
+  %f = arith.constant 1.0 : f32
+  %parts = attn.num_splits at_most(%c4)
+  scf.forall (%h) in (2) {
+    memref.store %f, %a[%h] : memref<2xf32>
+  } {attn.plan = #attn.plan<rowwise, rows_major, rows = 1, keys = 1, lanes = 8, register_tile = [2, 1]>}
+  scf.forall (%h) in (2) {
+    %partial = memref.alloc(%parts) : memref<?x3xf32>
+    scf.forall (%p) in (%parts) {
+      memref.store %f, %partial[%p, %c0] : memref<?x3xf32>
+    } {attn.split}
+    %x = memref.load %partial[%c0, %c0] : memref<?x3xf32>
+    memref.store %x, %a[%h] : memref<2xf32>
+  } {attn.plan = #attn.plan<online, rows_minor, rows = 16, keys = 8 split 32, lanes = 8, register_tile = [2, 1]>}
   return
 }
 

@@ -9,7 +9,6 @@
 #include "attn/Dialect/Attention/IR/Storage.h"
 #include "attn/Dialect/Attention/Transforms/Transforms.h"
 #include "mlir/IR/Remarks.h"
-#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Pass/Pass.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
@@ -220,17 +219,6 @@ FailureOr<PlanAttr> Planner::planFragments() {
                        /*lanes=*/32, {kFragmentRows, kFragmentColumns}, precision, split, warps, stages);
 }
 
-/// Whether the function of `op` has other parallel loops.
-static bool hasOtherStages(GenericOp op) {
-  return op->getParentOfType<FunctionOpInterface>()
-      ->walk([&](Operation *other) {
-        bool isStage =
-            other != op && (isa<GenericOp>(other) || (isa<linalg::GenericOp>(other) && other->hasAttr(kPlanName)));
-        return isStage ? WalkResult::interrupt() : WalkResult::advance();
-      })
-      .wasInterrupted();
-}
-
 int64_t Planner::planSplit(int64_t rows, int64_t keys, int64_t fewestKeys, StringRef reason) {
   int64_t split = llvm::alignTo(fewestKeys, keys), tasks = 1;
   SmallVector<unsigned> outer(loops.batch);
@@ -245,10 +233,7 @@ int64_t Planner::planSplit(int64_t rows, int64_t keys, int64_t fewestKeys, Strin
   bool hasWeights = llvm::any_of(kinds, [](ResultKindAttr kind) { return kind.getValue() == ResultKind::Weights; });
   int64_t allKeys = sizes[loops.key];
   std::string text = llvm::formatv("with fewer row tiles than threads, parts of at least so many keys: {0}", reason);
-  if (hasOtherStages(op)) {
-    split = 0;
-    text = "a kernel of several stages divides no keys";
-  } else if (hasWeights) {
+  if (hasWeights) {
     split = 0;
     text = "weights need the state of all keys before they can be written";
   } else if (op.getInitOfKind(ResultKind::TopkValues)) {

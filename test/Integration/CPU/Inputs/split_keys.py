@@ -5,7 +5,8 @@ usage: split_keys.py SEED COUNT EXAMPLES
 
 Three kinds of kernels, whose keys are divided among the threads: COUNT of few query rows (few_rows.py), COUNT of more
 (awkward_shapes.py), and the examples of variants in the folder EXAMPLES: every normalizer, streamed statistics, fused
-producers. Then one kernel is called twice, and has to give the same bits. Prints the command of every case that failed.
+producers. Then a kernel of one stage and one of three are called again, and have to give the same bits. Prints the
+command of every case that failed.
 """
 
 import pathlib
@@ -97,11 +98,61 @@ def run_twice(folder):
     """The order in which threads are done must not be seen in the results."""
     file = folder / "twice.mlir"
     file.write_text(awkward_shapes.kernel("f32", 64, 64, 2, 2, "bhnd", "bottom_right"))
-    command = ["attn-run", str(file), "--shape=q=1x2x65x64", "--shape=k=1x2x2100x64", "--shape=v=1x2x2100x64"]
+    shapes = ["--shape=q=1x2x65x64", "--shape=k=1x2x2100x64", "--shape=v=1x2x2100x64"]
+    return repeat(folder, ["attn-run", str(file), *shapes], "out0")
+
+
+# A projection, attention of one row a head to K and V, and of what it makes to other K: three stages, two of which
+# divide keys, in tiles and parts of different sizes.
+STAGES = """
+#left = affine_map<(b, n, o, k) -> (b, n, k)>
+#right = affine_map<(b, n, o, k) -> (k, o)>
+#product = affine_map<(b, n, o, k) -> (b, n, o)>
+func.func @stages(%x: tensor<?x1x24xf32> {attn.name = "x"}, %w: tensor<24x128xf32> {attn.name = "w"},
+    %k: tensor<?x?x1x64xf32> {attn.name = "k"}, %v: tensor<?x?x1x32xf32> {attn.name = "v"},
+    %k2: tensor<?x?x2x32xf32> {attn.name = "k2"}) -> (tensor<?x1x2x32xf32> {attn.name = "out"}) {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : f32
+  %batch = tensor.dim %x, %c0 : tensor<?x1x24xf32>
+  %init = tensor.empty(%batch) : tensor<?x1x128xf32>
+  %zeros = linalg.fill ins(%zero : f32) outs(%init : tensor<?x1x128xf32>) -> tensor<?x1x128xf32>
+  %p = linalg.generic {indexing_maps = [#left, #right, #product],
+                       iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+    ins(%x, %w : tensor<?x1x24xf32>, tensor<24x128xf32>) outs(%zeros : tensor<?x1x128xf32>) {
+  ^bb0(%a: f32, %b: f32, %s: f32):
+    %t = arith.mulf %a, %b : f32
+    %r = arith.addf %s, %t : f32
+    linalg.yield %r : f32
+  } -> tensor<?x1x128xf32>
+  %q = tensor.expand_shape %p [[0], [1], [2, 3]] output_shape [%batch, 1, 2, 64]
+    : tensor<?x1x128xf32> into tensor<?x1x2x64xf32>
+  %first = attn.sdpa %q, %k, %v layout(bnhd)
+    : (tensor<?x1x2x64xf32>, tensor<?x?x1x64xf32>, tensor<?x?x1x32xf32>) -> tensor<?x1x2x32xf32>
+  %second = attn.sdpa %first, %k2, %k2 layout(bnhd)
+    : (tensor<?x1x2x32xf32>, tensor<?x?x2x32xf32>, tensor<?x?x2x32xf32>) -> tensor<?x1x2x32xf32>
+  return %second : tensor<?x1x2x32xf32>
+}
+"""
+
+
+def run_stages(folder):
+    file = folder / "stages.mlir"
+    file.write_text(STAGES)
+    failed = 0
+    for keys, more, threads in ((5003, 2100, 5), (2100, 5003, 13), (5003, 7, 40), (1, 1, 2)):
+        shapes = ["x=1x1x24", f"k=1x{keys}x1x64", f"v=1x{keys}x1x32", f"k2=1x{more}x2x32"]
+        command = ["attn-run", str(file), *(f"--shape={shape}" for shape in shapes)]
+        failed += judge([*command, "--compare", f"--threads={threads}"])
+    shapes = ["x=1x1x24", "k=1x5003x1x64", "v=1x5003x1x32", "k2=1x5003x2x32"]
+    return failed + repeat(folder, ["attn-run", str(file), *(f"--shape={shape}" for shape in shapes)], "out")
+
+
+def repeat(folder, command, result):
+    """Calls of 5 threads have to give the same bits."""
     outputs = []
     for number in range(6):
         output = folder / f"{number}.npy"
-        subprocess.run([*command, "--threads=5", f"--output=out0={output}"], check=True, capture_output=True)
+        subprocess.run([*command, "--threads=5", f"--output={result}={output}"], check=True, capture_output=True)
         outputs.append(output.read_bytes())
     if len(set(outputs)) == 1:
         return 0
@@ -119,8 +170,8 @@ def main():
                 failed += run(rng, pathlib.Path(folder) / f"{number}.mlir")
         for name in VARIANTS:
             failed += run_variant(random.Random(f"{sys.argv[1]} {name}"), examples / f"{name}.mlir")
-        failed += run_twice(pathlib.Path(folder))
-    finish(4 * count + len(VARIANTS) + 1, failed)
+        failed += run_twice(pathlib.Path(folder)) + run_stages(pathlib.Path(folder))
+    finish(4 * count + len(VARIANTS) + 6, failed)
 
 
 if __name__ == "__main__":
