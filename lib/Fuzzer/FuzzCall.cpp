@@ -43,7 +43,7 @@ public:
 private:
   void chooseSizes() {
     sizes = kernel.sizes;
-    bool isPacked = kernel.arguments.front().role == Role::Packed;
+    bool isPacked = kernel.arguments.front().role == Role::Packed || kernel.hasOwnKeys;
     for (auto &[loop, size] : sizes) {
       if (size >= 0)
         continue;
@@ -64,6 +64,8 @@ private:
       for (auto &[loop, size] : sizes)
         if (loop != "d" && loop != "e")
           work *= std::max<int64_t>(size, 1);
+      if (kernel.rowWork)
+        work += std::max<int64_t>(sizes["b"], 1) * (sizes["i"] + sizes["j"]) * kernel.rowWork;
       return work;
     };
     auto countTiles = [&] {
@@ -84,6 +86,8 @@ private:
       if (isPacked)
         sizes["i"] = sizes["j"] = std::min(sizes["i"], sizes["j"]);
     }
+    // A cache has room for what is appended.
+    sizes["j"] = std::max(sizes["j"], kernel.newRows);
   }
 
   int64_t getSize(const Extent &extent) const { return getStaticSize(extent, sizes); }
@@ -177,8 +181,26 @@ private:
       fill(argument, std::to_string(sum), std::to_string(number));
   }
 
+  /// A position of its own for each sequence, often the last.
+  void choosePositions(const FuzzArgument &argument) {
+    int64_t last = sizes["j"] - kernel.newRows;
+    for (int64_t sequence = 0; sequence < getSize(argument.extents.front()); ++sequence)
+      fill(argument, std::to_string(choice.chance(20) ? last : choice.between(0, last)), std::to_string(sequence));
+  }
+
   void chooseData(const FuzzArgument &argument) {
     switch (argument.role) {
+    case Role::AppendAt:
+      choosePositions(argument);
+      return;
+    case Role::Embedding:
+      if (choice.chance(15))
+        fill(argument, choice.of({"0", "1", "nan", "-8..8"}), chooseRanges(argument));
+      return;
+    case Role::Weight:
+      if (choice.chance(10))
+        fill(argument, choice.of({"0", "1", "-2..2"}), chooseRanges(argument));
+      return;
     case Role::Query:
     case Role::Key:
     case Role::Value:

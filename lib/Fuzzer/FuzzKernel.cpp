@@ -30,7 +30,10 @@ FuzzKernel attn::makeKernel(uint64_t seed) {
   int64_t kind = choice.below(100);
   FuzzKernel kernel = kind < 30   ? makeSdpaKernel(choice)
                       : kind < 36 ? makePackedKernel(choice)
-                                  : makeGenericKernel(choice);
+                      : kind < 86 ? makeGenericKernel(choice)
+                      : kind < 90 ? makeAdditiveKernel(choice)
+                      : kind < 95 ? makeMultiHeadKernel(choice)
+                                  : makeAppendKernel(choice);
   for (const char *loop : {"b", "h", "g", "i"})
     if (auto size = kernel.sizes.find(loop); size != kernel.sizes.end() && size->second == 0)
       kernel.expected.push_back(RefusalKind::NoElements);

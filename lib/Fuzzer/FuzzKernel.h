@@ -24,20 +24,23 @@ enum class Role {
   Query,
   Key,
   Value,
-  Packed,   ///< Q, K and V in one tensor
-  Stored,   ///< integers that Q, K or V is made of
-  Bias,     ///< added to scores
-  Factor,   ///< multiplied with scores, slopes
-  Sink,     ///< a logit without value
-  Truth,    ///< i1, whether to keep
-  Length,   ///< a number of keys
-  RowSums,  ///< lengths of sequences, added up: rows
-  KeySums,  ///< the same of keys
-  Document, ///< a small integer, compared with others
-  Table,    ///< floats, read at computed positions
-  Position, ///< scalar: a width or an offset, in rows
-  Number,   ///< scalar: a float near 1
-  Flag,     ///< scalar: i1
+  Packed,    ///< Q, K and V in one tensor
+  Stored,    ///< integers that Q, K or V is made of
+  Bias,      ///< added to scores
+  Factor,    ///< multiplied with scores, slopes
+  Sink,      ///< a logit without value
+  Truth,     ///< i1, whether to keep
+  Length,    ///< a number of keys
+  RowSums,   ///< lengths of sequences, added up: rows
+  KeySums,   ///< the same of keys
+  AppendAt,  ///< where new rows go, one for each sequence
+  Embedding, ///< rows that are projected
+  Weight,    ///< of a projection
+  Document,  ///< a small integer, compared with others
+  Table,     ///< floats, read at computed positions
+  Position,  ///< scalar: a width or an offset, in rows
+  Number,    ///< scalar: a float near 1
+  Flag,      ///< scalar: i1
 };
 
 struct FuzzArgument {
@@ -60,6 +63,12 @@ struct FuzzKernel {
   std::map<std::string, int64_t> sizes;
   /// Whether scores are made of something else than products of Q and K.
   bool hasSimilarity = false;
+  /// Whether keys are the query rows, i and j one size.
+  bool hasOwnKeys = false;
+  /// Multiply-adds of projections for each row.
+  int64_t rowWork = 0;
+  /// Rows that are appended to a cache; 0 where there is none.
+  int64_t newRows = 0;
   /// Refusals that this kernel may meet; any other is a finding.
   std::vector<RefusalKind> expected;
 };
@@ -67,7 +76,10 @@ struct FuzzKernel {
 /// A random kernel.
 FuzzKernel makeKernel(uint64_t seed);
 
-/// Parts of makeKernel(): one attn.sdpa, one attn.packed, one attn.generic.
+/// Parts of makeKernel(): each holds one such op, the third a step of decoding with attn.append_kv.
+FuzzKernel makeAdditiveKernel(Choice &choice);
+FuzzKernel makeMultiHeadKernel(Choice &choice);
+FuzzKernel makeAppendKernel(Choice &choice);
 FuzzKernel makeSdpaKernel(Choice &choice);
 FuzzKernel makePackedKernel(Choice &choice);
 FuzzKernel makeGenericKernel(Choice &choice);

@@ -22,6 +22,9 @@ llvm::ArrayRef<Refusal> attn::getRefusals() {
       {RefusalKind::GpuResult, "for a GPU yet: result '", "weights, entropy and top-k are not written from fragments"},
       {RefusalKind::GpuProducer, "for a GPU yet: operands that an elementwise op makes",
        "tiles of shared memory are copied, not computed"},
+      {RefusalKind::GpuAppend, "cannot append in a kernel of a GPU", "its kernels hold one attention"},
+      {RefusalKind::GpuStages, "cannot compute sums beside attention in a kernel of a GPU",
+       "its kernels hold one attention"},
       {RefusalKind::EmptyBroadcast, "that repeats beside a static size 0", "upstream refuses slices of nothing"},
   };
   return refusals;

@@ -25,6 +25,8 @@ enum class RefusalKind {
   GpuNormalizer,
   GpuResult,
   GpuProducer,
+  GpuAppend,
+  GpuStages,
 };
 
 struct Refusal {

@@ -437,6 +437,16 @@ struct SelectPlan : attn::impl::AttnSelectPlanPassBase<SelectPlan> {
       });
       if (refused.wasInterrupted())
         return signalPassFailure();
+      refused = getOperation()->walk([](linalg::LinalgOp op) {
+        if (op.getNumReductionLoops() == 0)
+          return WalkResult::advance();
+        op.emitError(
+            "cannot compute sums beside attention in a kernel of a GPU, which holds one attention: compute them "
+            "before it is called");
+        return WalkResult::interrupt();
+      });
+      if (refused.wasInterrupted())
+        return signalPassFailure();
     }
     WalkResult result = getOperation()->walk([&](GenericOp op) {
       if (op->hasAttr(kPlanName))

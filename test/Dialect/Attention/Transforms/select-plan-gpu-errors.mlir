@@ -68,3 +68,12 @@ func.func @produced(%q: tensor<5x64xf16>, %stored: tensor<9x64xi8>, %o: tensor<5
           affine_map<(i, j, d, e) -> (i, e)>] normalizer(#attn.softmax)
   return %0 : tensor<5x64xf16>
 }
+
+// -----
+
+func.func @sum_beside_attention(%x: tensor<70x24xf32>, %w: tensor<24x32xf32>) -> tensor<70x32xf32> {
+  %init = tensor.empty() : tensor<70x32xf32>
+  // expected-error @below {{cannot compute sums beside attention in a kernel of a GPU, which holds one attention: compute them before it is called}}
+  %p = linalg.matmul ins(%x, %w : tensor<70x24xf32>, tensor<24x32xf32>) outs(%init : tensor<70x32xf32>) -> tensor<70x32xf32>
+  return %p : tensor<70x32xf32>
+}
