@@ -37,7 +37,7 @@ static llvm::Error callWithCopies(const LoadedKernel &kernel, attn_cuda *device,
     pointers[index] = copy.view.data();
   }
   attn_gpu_call call = {ATTN_ABI_VERSION, workers, attn_cuda_launch, device, nullptr, attn_cuda_choose, nullptr, 0};
-  call.workspace_bytes = kernel.getWorkspaceSize(workers);
+  call.workspace_bytes = kernel.getWorkspaceSize(workers, pointers);
   if (call.workspace_bytes > 0) {
     if (attn_cuda_allocate(device, call.workspace_bytes, &call.workspace) != ATTN_OK)
       return fail();

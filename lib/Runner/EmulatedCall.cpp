@@ -46,7 +46,7 @@ llvm::Expected<std::optional<emulator::Report>> EmulatedCall::runOnce(const Load
   launches.clear();
   sharedBytes = 0;
   // NaN of any type: what nobody wrote shows.
-  workspace.assign(kernel.getWorkspaceSize(workers), '\xff');
+  workspace.assign(kernel.getWorkspaceSize(workers, arguments.getPointers()), '\xff');
   std::vector<emulator::Buffer> tensors = options.buffers;
   if (!workspace.empty())
     options.buffers.push_back({workspace.data(), workspace.size(), /*writable=*/true});

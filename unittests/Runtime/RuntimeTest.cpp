@@ -67,9 +67,9 @@ TEST(Machine, MeasuresItself) {
   double peak = attn_measure_peak_f32(1, 3);
   EXPECT_GT(peak, 1e8);
   EXPECT_LT(peak, 1e12);
-  // 0, or about twice as much.
+  // 0, twice as much (AMD) or half of it (Intel starts one product of pairs in two cycles).
   double pairs = attn_measure_peak_bf16(1, 3);
-  EXPECT_TRUE(pairs == 0 || (pairs > 1.1 * peak && pairs < 8 * peak)) << pairs << " beside " << peak;
+  EXPECT_TRUE(pairs == 0 || (pairs > 0.25 * peak && pairs < 8 * peak)) << pairs << " beside " << peak;
   double bandwidth = attn_measure_read_bandwidth(1, 8 << 20, 3);
   EXPECT_GT(bandwidth, 1e8);
   EXPECT_LT(bandwidth, 1e13);
