@@ -51,6 +51,8 @@ struct Problem {
     step = plan.getPrecision() == Precision::BF16 ? 0.5 : 1.0;
   }
 
+  double getBytesOfKey() const { return d * keyBytes + e * valueBytes; }
+
   PlanAttr plan;
   int64_t rows, keys, d, e, accBytes;
   double keyBytes, valueBytes, score = 0, similarity = 0, step;
@@ -85,30 +87,37 @@ static double getProduct(int64_t rows, int64_t vectors, double depth, ArrayRef<i
   return cost;
 }
 
-/// Lanes are rows: of one row tile of `rows` rows.
-static void addManyRows(PlanCost &cost, const Problem &p, int64_t rows, const TargetDescription &target) {
+/// Lanes are rows: `count` times a tile of `rows` rows and `keys` keys.
+static void addKeyTile(PlanCost &cost, const Problem &p, int64_t rows, int64_t keys, double count,
+                       const TargetDescription &target) {
   int64_t vectors = rows / p.plan.getLanes();
+  double scores = count * keys * vectors;
   ArrayRef<int64_t> tile = p.plan.getRegisterTile();
-  for (int64_t first = 0; first < p.keys; first += p.plan.getKeys()) {
-    int64_t keys = std::min(p.plan.getKeys(), p.keys - first), scores = keys * vectors;
-    cost.products += getProduct(keys, vectors, p.d * p.step * std::max(p.similarity, 1.0), tile, /*touch=*/2);
-    cost.products += getProduct(p.e, vectors, keys * p.step, tile, /*touch=*/3);
-    cost.scores += scores * (1 + p.score + kAroundExponential + kExponential);
-    // Scores beyond L1 are written, and read three times, at the rate of L2.
-    if (int64_t bytes = keys * rows * p.accBytes; bytes > target.l1Bytes)
-      cost.scores += 4 * bytes / kL2Bytes;
-    cost.accumulators += vectors * (2.0 * p.e + 20);
-    cost.overhead += kKeyTile;
-    // Each row tile reads K and V again, from L2.
-    cost.operands += keys * (p.d * p.keyBytes + p.e * p.valueBytes) / kL2Bytes;
-    // Narrow K and V become f32 once per key tile.
-    if (p.plan.getPrecision() == Precision::Accumulator)
-      for (auto [bytes, size] : {std::pair(p.keyBytes, p.d), std::pair(p.valueBytes, p.e)})
-        cost.operands += bytes < p.accBytes ? 2.0 * keys * size / p.plan.getLanes() : 0;
-  }
+  cost.products += count * getProduct(keys, vectors, p.d * p.step * std::max(p.similarity, 1.0), tile, /*touch=*/2);
+  cost.products += count * getProduct(p.e, vectors, keys * p.step, tile, /*touch=*/3);
+  cost.scores += scores * (1 + p.score + kAroundExponential + kExponential);
+  // Scores beyond L1 are written, and read three times, at the rate of L2.
+  if (int64_t bytes = keys * rows * p.accBytes; bytes > target.l1Bytes)
+    cost.scores += count * 4 * bytes / kL2Bytes;
+  cost.accumulators += count * vectors * (2.0 * p.e + 20);
+  cost.overhead += count * kKeyTile;
+  // Each row tile reads K and V again, from L2.
+  cost.operands += count * keys * p.getBytesOfKey() / kL2Bytes;
+  // Narrow K and V become f32 once per key tile.
+  if (p.plan.getPrecision() == Precision::Accumulator)
+    for (auto [bytes, size] : {std::pair(p.keyBytes, p.d), std::pair(p.valueBytes, p.e)})
+      cost.operands += bytes < p.accBytes ? count * 2.0 * keys * size / p.plan.getLanes() : 0;
+}
+
+/// Lanes are rows: `count` row tiles of `rows` rows, with all keys.
+static void addManyRows(PlanCost &cost, const Problem &p, int64_t rows, double count, const TargetDescription &target) {
+  int64_t keys = p.plan.getKeys(), left = p.keys % keys;
+  addKeyTile(cost, p, rows, keys, count * (p.keys / keys), target);
+  if (left > 0)
+    addKeyTile(cost, p, rows, left, count, target);
   // Q is transposed, acc is filled, divided and transposed.
-  cost.operands += vectors * (4.0 * p.d + 6.0 * p.e);
-  cost.overhead += kRowTile;
+  cost.operands += count * (rows / p.plan.getLanes()) * (4.0 * p.d + 6.0 * p.e);
+  cost.overhead += count * kRowTile;
 }
 
 /// Lanes are neighbours in a row of K, V or scores.
@@ -130,22 +139,16 @@ static void addFewRows(PlanCost &cost, const Problem &p) {
 PlanCost attn::predictCost(GenericOp op, PlanAttr plan, const TargetDescription &target) {
   Problem p(op, plan);
   PlanCost cost;
+  cost.memory = p.keys * p.getBytesOfKey() / kMemoryBytes;
   if (plan.getOrientation() == Orientation::RowsMajor) {
     addFewRows(cost, p);
-    cost.memory = p.keys * (p.d * p.keyBytes + p.e * p.valueBytes) / kMemoryBytes;
     return cost;
   }
-  int64_t whole = p.rows / plan.getRows(), left = p.rows % plan.getRows();
-  PlanCost one;
-  addManyRows(one, p, plan.getRows(), target);
+  int64_t left = p.rows % plan.getRows();
   bool isShort = left > 0 && left <= plan.getShortRows();
-  int64_t count = whole + (left > 0 && !isShort);
-  for (double PlanCost::*part :
-       {&PlanCost::products, &PlanCost::scores, &PlanCost::accumulators, &PlanCost::operands, &PlanCost::overhead})
-    cost.*part = one.*part * count;
+  addManyRows(cost, p, plan.getRows(), p.rows / plan.getRows() + (left > 0 && !isShort), target);
   if (isShort)
-    addManyRows(cost, p, plan.getShortRows(), target);
-  cost.memory = p.keys * (p.d * p.keyBytes + p.e * p.valueBytes) / kMemoryBytes;
+    addManyRows(cost, p, plan.getShortRows(), 1, target);
   return cost;
 }
 
