@@ -79,6 +79,31 @@ constexpr uint32_t kTf32Bits = 0xffffe000;
 
 } // namespace
 
+// D = A B + C for 16 x kDepth A (rows), kDepth x 8 B (columns), f32 C and D: load(fragments of a lane, lane, A, B
+// turned) puts the elements that a lane holds where they belong. Products are exact in double precision, in which they
+// are added and rounded once: at least as exact as a tensor core.
+template <int kDepth, typename Load> static void multiplyFragments(const Fragments &mine, Site site, Load load) {
+  Machine &m = Machine::get();
+  m.gather("mma.sync", m.getFullMask(), /*aligned=*/true, site, &mine, [&](const void *const *lanes) {
+    if (m.getFullMask() != ~0u)
+      m.fail(Detector::Divergence, site, "expects a whole warp");
+    ++m.counters().mma;
+    float matA[16][kDepth], matB[8][kDepth];
+    for (int lane = 0; lane < 32; ++lane)
+      load(*static_cast<const Fragments *>(lanes[lane]), lane, matA, matB);
+    for (int lane = 0; lane < 32; ++lane) {
+      auto *to = static_cast<const Fragments *>(lanes[lane]);
+      for (int element = 0; element < 4; ++element) {
+        int row = lane / 4 + 8 * (element / 2), column = 2 * (lane % 4) + element % 2;
+        double sum = to->c[element];
+        for (int k = 0; k < kDepth; ++k)
+          sum += double(matA[row][k]) * matB[column][k];
+        to->d[element] = float(sum);
+      }
+    }
+  });
+}
+
 extern "C" {
 
 static int32_t attn_emu_register(int32_t which) {
@@ -184,77 +209,36 @@ static void attn_emu_ldmatrix(const void *address, int32_t num, int32_t isTransp
   });
 }
 
-// D = A B + C for 16x16 A (rows), 16x8 B (columns), f32 C and D. Products of 16-bit numbers are exact in f32; they are
-// added in double precision and rounded once, which is at least as exact as a tensor core.
+// Of 16-bit numbers, two elements a register.
 static void attn_emu_mma(int32_t isBf16, const uint32_t *a, const uint32_t *b, const float *c, float *d, Site site) {
-  Machine &m = Machine::get();
-  Fragments mine{a, b, c, d};
-  m.gather("mma.sync", m.getFullMask(), /*aligned=*/true, site, &mine, [&](const void *const *lanes) {
-    if (m.getFullMask() != ~0u)
-      m.fail(Detector::Divergence, site, "expects a whole warp");
-    ++m.counters().mma;
-    float matA[16][16], matB[8][16], matC[16][8];
-    for (int lane = 0; lane < 32; ++lane) {
-      auto *from = static_cast<const Fragments *>(lanes[lane]);
-      int group = lane / 4, pair = 2 * (lane % 4);
-      for (int i = 0; i < 2; ++i) {
-        for (int reg = 0; reg < 4; ++reg)
-          matA[group + 8 * (reg % 2)][pair + i + 8 * (reg / 2)] = getHalf(from->a[reg], i, isBf16);
-        for (int reg = 0; reg < 2; ++reg) {
-          matB[group][pair + i + 8 * reg] = getHalf(from->b[reg], i, isBf16);
-          matC[group + 8 * reg][pair + i] = from->c[2 * reg + i];
-        }
-      }
-    }
-    for (int lane = 0; lane < 32; ++lane) {
-      auto *to = static_cast<const Fragments *>(lanes[lane]);
-      int group = lane / 4, pair = 2 * (lane % 4);
+  auto load = [&](const Fragments &from, int lane, float (*matA)[16], float (*matB)[16]) {
+    int group = lane / 4, pair = 2 * (lane % 4);
+    for (int i = 0; i < 2; ++i) {
+      for (int reg = 0; reg < 4; ++reg)
+        matA[group + 8 * (reg % 2)][pair + i + 8 * (reg / 2)] = getHalf(from.a[reg], i, isBf16);
       for (int reg = 0; reg < 2; ++reg)
-        for (int i = 0; i < 2; ++i) {
-          int row = group + 8 * reg, column = pair + i;
-          double sum = matC[row][column];
-          for (int k = 0; k < 16; ++k)
-            sum += double(matA[row][k]) * matB[column][k];
-          to->d[2 * reg + i] = float(sum);
-        }
+        matB[group][pair + i + 8 * reg] = getHalf(from.b[reg], i, isBf16);
     }
-  });
+  };
+  multiplyFragments<16>({a, b, c, d}, site, load);
 }
 
-// As attn_emu_mma for 16x8 A and 8x8 B of tf32, one element a register. The 13 bits that tf32 lacks are not looked at.
+// Of tf32, one element a register. The 13 bits that tf32 lacks are not looked at.
 static void attn_emu_mma_tf32(const uint32_t *a, const uint32_t *b, const float *c, float *d, Site site) {
-  Machine &m = Machine::get();
-  Fragments mine{a, b, c, d};
-  m.gather("mma.sync", m.getFullMask(), /*aligned=*/true, site, &mine, [&](const void *const *lanes) {
-    if (m.getFullMask() != ~0u)
-      m.fail(Detector::Divergence, site, "expects a whole warp");
-    ++m.counters().mma;
-    auto toFloat = [](uint32_t bits) {
-      bits &= kTf32Bits;
-      float value;
-      std::memcpy(&value, &bits, sizeof(value));
-      return value;
-    };
-    float matA[16][8], matB[8][8];
-    for (int lane = 0; lane < 32; ++lane) {
-      auto *from = static_cast<const Fragments *>(lanes[lane]);
-      int group = lane / 4, place = lane % 4;
-      for (int reg = 0; reg < 4; ++reg)
-        matA[group + 8 * (reg % 2)][place + 4 * (reg / 2)] = toFloat(from->a[reg]);
-      for (int reg = 0; reg < 2; ++reg)
-        matB[group][place + 4 * reg] = toFloat(from->b[reg]);
-    }
-    for (int lane = 0; lane < 32; ++lane) {
-      auto *to = static_cast<const Fragments *>(lanes[lane]);
-      for (int element = 0; element < 4; ++element) {
-        int row = lane / 4 + 8 * (element / 2), column = 2 * (lane % 4) + element % 2;
-        double sum = to->c[element];
-        for (int k = 0; k < 8; ++k)
-          sum += double(matA[row][k]) * matB[column][k];
-        to->d[element] = float(sum);
-      }
-    }
-  });
+  auto toFloat = [](uint32_t bits) {
+    bits &= kTf32Bits;
+    float value;
+    std::memcpy(&value, &bits, sizeof(value));
+    return value;
+  };
+  auto load = [&](const Fragments &from, int lane, float (*matA)[8], float (*matB)[8]) {
+    int group = lane / 4, place = lane % 4;
+    for (int reg = 0; reg < 4; ++reg)
+      matA[group + 8 * (reg % 2)][place + 4 * (reg / 2)] = toFloat(from.a[reg]);
+    for (int reg = 0; reg < 2; ++reg)
+      matB[group][place + 4 * reg] = toFloat(from.b[reg]);
+  };
+  multiplyFragments<8>({a, b, c, d}, site, load);
 }
 
 // cvt.rna.tf32.f32: to nearest, ties away from zero; a NaN becomes the one that the instruction gives.
